@@ -1,0 +1,161 @@
+"""The command line: verbs, options, and one clear sentence with exit status 2 on bad input."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from brainseg import __version__, commands
+from brainseg.errors import BrainsegError
+from brainseg.training.recipes import RECIPES
+
+_TRAIN_NUMBERS = {
+    "epochs": int,
+    "size": int,
+    "base": int,
+    "depth": int,
+    "batch-size": int,
+    "learning-rate": float,
+    "weight-decay": float,
+    "warmup-epochs": int,
+    "patience": int,
+    "ema-decay": float,
+    "bn-momentum": float,
+    "val-fraction": float,
+    "test-fraction": float,
+    "seed": int,
+    "threads": int,
+}
+_TRAIN_WORDS = ("loss", "optimizer", "schedule", "monitor", "augment", "precision")
+
+
+def _demo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("demo", help="make the embedded synthetic dataset")
+    verb.add_argument("--to", type=Path, required=True, metavar="DIR")
+    verb.add_argument("--count", type=int, default=60, help="number of slices (default 60)")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.set_defaults(run=commands.demo)
+
+
+def _download(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("download", help="download the Kaggle dataset, or take a folder or zip")
+    verb.add_argument("--slug", default=None, metavar="OWNER/NAME")
+    verb.add_argument("--to", type=Path, default=None, metavar="DIR")
+    verb.add_argument("--from", dest="existing", type=Path, metavar="PATH", help="a folder or zip")
+    verb.set_defaults(run=commands.download)
+
+
+def _inspect(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser(
+        "inspect", help="what is in a dataset folder, and what is wrong with it"
+    )
+    verb.add_argument("--data", type=Path, required=True, metavar="DIR")
+    verb.add_argument("--json", action="store_true", help="print JSON")
+    verb.set_defaults(run=commands.inspect)
+
+
+def _train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("train", help="train a network, in this terminal; Ctrl-C saves")
+    verb.add_argument("--data", metavar="DIR", help="dataset folder")
+    verb.add_argument("--model", choices=("unet", "resunet"))
+    verb.add_argument("--recipe", choices=RECIPES, default="reference")
+    verb.add_argument("--split", choices=("patient", "slice"), dest="split_unit")
+    verb.add_argument("--tumour-free", metavar="DIR", help="folder of tumour-free slices to add")
+    verb.add_argument("--from", dest="initial", metavar="NETWORK", help="start from these weights")
+    verb.add_argument("--test-folds", type=int, nargs="+", metavar="FOLD")
+    for name, kind in _TRAIN_NUMBERS.items():
+        verb.add_argument(f"--{name}", type=kind, metavar="N")
+    for name in _TRAIN_WORDS:
+        verb.add_argument(f"--{name}")
+    verb.add_argument("--val-is-test", action=argparse.BooleanOptionalAction, default=None)
+    verb.add_argument("--run", dest="folder", metavar="DIR", help="run folder, new or to resume")
+    verb.add_argument("--resume", action="store_true", help="go on with the run of --run")
+    verb.add_argument("--background", action="store_true", help="return at once; see `runs list`")
+    verb.set_defaults(run=commands.train)
+
+
+def _evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("evaluate", help="score a network on slices with a mask")
+    verb.add_argument("--model", required=True, metavar="PATH|NAME")
+    verb.add_argument("--data", type=Path, required=True, metavar="DIR")
+    verb.add_argument("--tumour-free", type=Path, metavar="DIR")
+    verb.add_argument("--ids", choices=("test", "val", "all"), default="test")
+    verb.add_argument("--run", dest="split_run", metavar="RUN", help="whose test or val ids")
+    verb.add_argument("--fold", type=int, nargs="+", help="only these folds, whatever --ids says")
+    verb.add_argument("--orientation", choices=("file", "upright"), default="file")
+    verb.add_argument("--threshold", type=float)
+    verb.add_argument("--json", type=Path, metavar="FILE")
+    verb.set_defaults(run=commands.evaluate)
+
+
+def _predict(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("predict", help="write the predicted mask of scans")
+    verb.add_argument("--model", action="append", required=True, metavar="NAME|RUN")
+    verb.add_argument("--out", type=Path, required=True, metavar="DIR")
+    verb.add_argument("--threshold", type=float)
+    verb.add_argument("--json", type=Path, metavar="FILE")
+    verb.add_argument("files", type=Path, nargs="+", metavar="FILE|DIR")
+    verb.set_defaults(run=commands.predict)
+
+
+def _saliency(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("saliency", help="write where a network looked")
+    verb.add_argument("--model", required=True, metavar="NAME|RUN")
+    verb.add_argument("--method", required=True, metavar="M")
+    verb.add_argument("--out", type=Path, required=True, metavar="DIR")
+    verb.add_argument("file", type=Path, metavar="FILE")
+    verb.set_defaults(run=commands.saliency)
+
+
+def _runs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("runs", help="list, show, stop or resume training runs")
+    actions = verb.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for action in ("list", "show", "stop", "resume"):
+        one = actions.add_parser(action)
+        if action != "list":
+            one.add_argument("folder", metavar="RUN")
+        one.add_argument("--json", action="store_true")
+    verb.set_defaults(run=commands.list_or_change_runs)
+
+
+def _rest(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("devices", help="what training can run on here")
+    verb.add_argument("--json", action="store_true")
+    verb.set_defaults(run=commands.devices)
+    verb = verbs.add_parser("architecture", help="layers, shapes and parameters of a network")
+    verb.add_argument("--model", choices=("unet", "resunet"), required=True)
+    verb.add_argument("--size", type=int, default=256)
+    verb.add_argument("--base", type=int, default=32)
+    verb.add_argument("--depth", type=int, default=4)
+    verb.add_argument("--json", action="store_true")
+    verb.set_defaults(run=commands.architecture)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="brainseg", description="Brain tumour segmentation with UNet and ResUNet."
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for add in (_demo, _download, _inspect, _train, _evaluate, _predict, _saliency, _runs, _rest):
+        add(verbs)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit status: 0, or 2 with one sentence on bad input."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.run(options) or 0)
+    except BrainsegError as error:
+        print(f"brainseg: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"brainseg: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("brainseg: interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,109 @@
+"""The pixels of a sample's files: raw grey values, boolean masks, saliency maps.
+
+A file's own rows and columns are kept: no EXIF rotation, so an image and its mask never part.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from brainseg.errors import DataError
+from brainseg.types import BoolArray, FloatArray, Sample
+
+_END_OF_FILE = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
+_LUMINANCE_BGR = np.array([0.114, 0.587, 0.299], dtype=np.float32)  # ITU-R BT.601
+Orientation = Literal["transposed", "upright"]
+AnyArray = TypeVar("AnyArray", bound=NDArray[Any])
+
+
+def read_image(sample: Sample) -> FloatArray:
+    """Return the raw grey values of a sample's image, (H, W) float32 in the file's own range.
+
+    Raises:
+        DataError: the file is missing, damaged or not an image.
+    """
+    return _grey(_decode(sample.image)).astype(np.float32)
+
+
+def read_mask(sample: Sample) -> BoolArray | None:
+    """Return a sample's true mask, (H, W) bool in the image's geometry; None where unknown.
+
+    A slice known to be tumour-free needs no file: its mask is empty.
+
+    Raises:
+        DataError: the file is missing, damaged or not an image.
+    """
+    if sample.mask is None:
+        return np.zeros(read_image(sample).shape, dtype=bool) if sample.has_truth else None
+    values = _grey(_decode(sample.mask))
+    return np.asarray(values > _mask_threshold(values))
+
+
+def read_saliency(sample: Sample, which: Literal[1, 2]) -> FloatArray | None:
+    """Return a saliency map as it was given, (H, W) float32; None where the sample has none.
+
+    Raises:
+        DataError: the file is missing, damaged or not an image.
+    """
+    path = sample.saliency[which - 1]
+    return None if path is None else _grey(_decode(path)).astype(np.float32)
+
+
+def turn_upright(array: AnyArray, orientation: Orientation) -> AnyArray:
+    """Return an (H, W) or (H, W, C) array as a reader expects it: transposed files turned back."""
+    if orientation == "upright":
+        return array
+    return np.ascontiguousarray(np.swapaxes(array, 0, 1))  # type: ignore[return-value]
+
+
+def _decode(path: Path) -> NDArray[Any]:
+    try:
+        data = path.read_bytes()
+    except OSError as fault:
+        reason = fault.strerror or str(fault)
+        raise DataError(f"{path} cannot be read ({reason}); replace or remove the file") from None
+    problem = _damage(data)
+    if problem is None:
+        try:
+            pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+        except cv2.error:
+            pixels = None
+        if pixels is not None and pixels.size:
+            return np.asarray(pixels)
+        problem = "damaged or not an image"
+    raise DataError(f"{path} cannot be read as an image ({problem}); replace or remove the file")
+
+
+def _damage(data: bytes) -> str | None:
+    if not data:
+        return "the file is empty"
+    for start, end in _END_OF_FILE.items():
+        if data.startswith(start) and data.rfind(end) < 0:
+            return "the file is cut short"
+    return None
+
+
+def _grey(pixels: NDArray[Any]) -> NDArray[Any]:
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.shape[2] < 3:
+        return np.ascontiguousarray(pixels[:, :, 0])
+    first = pixels[:, :, 0]
+    if np.array_equal(first, pixels[:, :, 1]) and np.array_equal(first, pixels[:, :, 2]):
+        return np.ascontiguousarray(first)
+    return np.asarray(pixels[:, :, :3].astype(np.float32) @ _LUMINANCE_BGR).astype(pixels.dtype)
+
+
+def _mask_threshold(values: NDArray[Any]) -> float:
+    """Half of the range the file uses: 0/1, 8-bit values, or the full range of its type."""
+    top = float(values.max())
+    if top <= 1:
+        return 0.0
+    if top <= 255:
+        return 127.5
+    return float(np.iinfo(values.dtype).max) / 2 if values.dtype.kind in "ui" else top / 2

@@ -1,0 +1,159 @@
+"""Run an exported network on scans, through OpenVINO. No Keras here.
+
+The exported network takes (B, size, size, 1) float32 in 0..1 and gives (B, size, size, 1) logits.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from brainseg import networks, preprocess
+from brainseg.errors import NetworkError
+from brainseg.networks import NetworkConfig
+from brainseg.runtime import openvino
+from brainseg.types import FloatArray, Prediction, Scan
+
+Precision = Literal["f32", "bf16"]
+AT_ONCE = 2  # predictions that run at the same moment in one process; more only wait
+_BATCH = 8  # images a network sees at once: bounds the memory, and is all eight symmetries
+_slots = threading.BoundedSemaphore(AT_ONCE)
+
+
+class Segmenter:
+    """One exported network, ready to predict. May be shared by any number of threads."""
+
+    def __init__(self, config: NetworkConfig, compiled: Any) -> None:
+        """Use ``Segmenter.load``; ``compiled`` is an OpenVINO CompiledModel."""
+        self.config = config
+        self._requests: queue.LifoQueue[Any] = queue.LifoQueue()
+        for _ in range(AT_ONCE):
+            self._requests.put(compiled.create_infer_request())
+
+    @property
+    def name(self) -> str:
+        """Name of the network, as in its ``network.json``."""
+        return self.config.name
+
+    @classmethod
+    def load(cls, folder: Path, *, precision: Precision = "f32") -> Segmenter:
+        """Load the network of a ``network/`` folder after checking its checksums.
+
+        ``"bf16"`` is about twice as fast on processors that have it, and differs by up to 5e-3.
+
+        Raises:
+            NetworkError: the folder is incomplete or altered, or holds another kind of network.
+        """
+        config = networks.read_network(folder)
+        core = openvino.Core()
+        try:
+            model = core.read_model(folder / networks.XML, folder / networks.BIN)
+            _check_ends(model, config)
+            options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+            return cls(config, core.compile_model(model, "CPU", options))
+        except RuntimeError as error:
+            raise NetworkError(
+                f"the network in {folder} cannot be loaded; export it again"
+            ) from error
+
+    def predict(self, scan: Scan, *, symmetries: bool = False) -> Prediction:
+        """Return the tumour probability of a scan, in the scan's own geometry.
+
+        Args:
+            scan: raw pixels; standardised as in training.
+            symmetries: average over the eight symmetries of the square (slower, steadier).
+
+        Raises:
+            ScanError: the scan is empty or holds values that are not finite.
+        """
+        started = time.perf_counter()
+        image, geometry = preprocess.standardise(scan.pixels, self.config.size)
+        if symmetries:
+            views = self.probabilities(np.stack([turn(image) for turn, _ in SYMMETRIES]))
+            turned_back = [back(view) for view, (_, back) in zip(views, SYMMETRIES, strict=True)]
+            probability = np.asarray(np.mean(turned_back, axis=0), dtype=np.float32)
+        else:
+            probability = self.probabilities(image[np.newaxis])[0]
+        restored = preprocess.restore(probability, geometry)
+        return self._prediction(scan, restored, time.perf_counter() - started)
+
+    def predict_many(self, scans: Sequence[Scan]) -> list[Prediction]:
+        """Predict several scans together; ``seconds`` of each is its share of the time."""
+        predictions: list[Prediction] = []
+        for first in range(0, len(scans), _BATCH):
+            part, started = scans[first : first + _BATCH], time.perf_counter()
+            fitted = [preprocess.standardise(scan.pixels, self.config.size) for scan in part]
+            maps = self.probabilities(np.stack([image for image, _ in fitted]))
+            restored = [preprocess.restore(m, g) for m, (_, g) in zip(maps, fitted, strict=True)]
+            seconds = (time.perf_counter() - started) / len(part)
+            predictions += [
+                self._prediction(s, p, seconds) for s, p in zip(part, restored, strict=True)
+            ]
+        return predictions
+
+    def probabilities(self, batch: FloatArray) -> FloatArray:
+        """Return (B, size, size) probabilities of a (B, size, size, 1) float32 batch in 0..1.
+
+        Raises:
+            ValueError: the batch has another shape.
+            NetworkError: the network's answer is not finite.
+        """
+        side = self.config.size
+        if batch.ndim != 4 or batch.shape[1:] != (side, side, 1):
+            raise ValueError(f"a batch must be (B, {side}, {side}, 1); received {batch.shape}")
+        images = np.ascontiguousarray(batch, dtype=np.float32)
+        logits = np.empty(images.shape[:3], dtype=np.float32)
+        for first in range(0, len(images), _BATCH):
+            logits[first : first + _BATCH] = self._run(images[first : first + _BATCH])
+        if not np.isfinite(logits).all():
+            raise NetworkError(f"network {self.name} answered with values that are not finite")
+        halves = np.tanh(0.5 * logits)
+        return np.asarray(0.5 + 0.5 * halves, dtype=np.float32)  # the sigmoid, without overflow
+
+    def _run(self, images: FloatArray) -> FloatArray:
+        with _slots:
+            request = self._requests.get()
+            try:
+                result = request.infer({0: images}, share_inputs=True)
+                return np.asarray(result[0][..., 0], dtype=np.float32).copy()
+            finally:
+                self._requests.put(request)
+
+    def _prediction(self, scan: Scan, probability: FloatArray, seconds: float) -> Prediction:
+        return Prediction(
+            probability=probability, spacing_mm=scan.spacing_mm, model=self.name, seconds=seconds
+        )
+
+
+def _check_ends(model: Any, config: NetworkConfig) -> None:
+    wanted = [config.size, config.size, 1]
+    for kind, ends in (("input", model.inputs), ("output", model.outputs)):
+        shape = ends[0].partial_shape
+        dynamic = len(shape) == 4 and shape[0].is_dynamic
+        if len(ends) != 1 or not dynamic or [int(str(n)) for n in list(shape)[1:]] != wanted:
+            raise NetworkError(
+                f"network {config.name} has {kind} {shape}, but (batch, {config.size}, "
+                f"{config.size}, 1) is needed; export it again"
+            )
+
+
+def _symmetries() -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
+    pairs: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
+    for quarter in range(4):
+        pairs.append((lambda a, q=quarter: np.rot90(a, q), lambda a, q=quarter: np.rot90(a, -q)))
+        pairs.append(
+            (
+                lambda a, q=quarter: np.rot90(a[:, ::-1], q),
+                lambda a, q=quarter: np.rot90(a, -q)[:, ::-1],
+            )
+        )
+    return pairs
+
+
+SYMMETRIES = tuple(_symmetries())  # (turn, turn back) for each of the eight

@@ -1,0 +1,216 @@
+"""Exported networks on disk: find one, describe it, and trust it only if its checksums hold.
+
+A ``network/`` folder holds ``network.json`` (what it is), ``network.xml`` and ``network.bin`` (what
+prediction runs), ``weights.npz`` (what explaining and further training load) and ``SHA256SUMS``
+over all of them. No other file of it is ever opened, and uploaded networks are not accepted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from brainseg import __version__, paths
+from brainseg.errors import NetworkError
+
+SCHEMA = 1
+JSON, XML, BIN, WEIGHTS, SUMS = (
+    "network.json",
+    "network.xml",
+    "network.bin",
+    "weights.npz",
+    "SHA256SUMS",
+)
+REQUIRED = (JSON, XML, BIN)
+LISTED = (*REQUIRED, WEIGHTS)
+ARCHITECTURES = ("unet", "resunet")
+PREPROCESSING = "minmax-pad-v1"
+LABELS = {"unet": "UNet", "resunet": "ResUNet"}
+_LARGEST_JSON = 64 * 1024
+_BOUNDS = {"size": (32, 1024), "base": (1, 128), "depth": (1, 6)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkConfig:
+    """What ``network.json`` says of a network. ``size`` is the side of its square input."""
+
+    name: str
+    architecture: str
+    size: int
+    base: int
+    depth: int
+    threshold: float = 0.5
+    preprocessing: str = PREPROCESSING
+    trained_on: str = ""
+    brainseg: str = __version__
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRef:
+    """A network that can be chosen: ``name`` finds it again, ``label`` is for people."""
+
+    name: str
+    label: str
+    folder: Path
+    kind: Literal["shipped", "run"]
+
+
+def write_network_json(folder: Path, config: NetworkConfig) -> Path:
+    """Write ``network.json``; call ``seal`` when every file of the folder is there.
+
+    Raises:
+        NetworkError: the description would be refused when read.
+    """
+    _validated(asdict(config), folder / JSON)
+    return _write(folder / JSON, json.dumps(asdict(config), indent=2) + "\n")
+
+
+def seal(folder: Path) -> Path:
+    """Write ``SHA256SUMS`` over the network's files, in the format of ``sha256sum``.
+
+    Raises:
+        NetworkError: a file that prediction needs is missing.
+    """
+    missing = [name for name in REQUIRED if not (folder / name).is_file()]
+    if missing:
+        raise NetworkError(f"{folder} is no network yet: {', '.join(missing)} is missing")
+    present = [name for name in LISTED if (folder / name).is_file()]
+    return _write(folder / SUMS, "".join(f"{_sha256(folder / n)}  {n}\n" for n in present))
+
+
+def read_network(folder: Path) -> NetworkConfig:
+    """Return the description of a network after checking every file against its checksum.
+
+    Raises:
+        NetworkError: a file is missing, unexpected or altered, or the description is invalid.
+    """
+    for name, expected in _manifest(folder).items():
+        if _sha256(folder / name) != expected:
+            raise NetworkError(
+                f"{folder / name} does not match its checksum in {SUMS}: the file was altered or "
+                "damaged; restore it or export the network again"
+            )
+    return _describe(folder)
+
+
+def list_networks() -> tuple[NetworkRef, ...]:
+    """Return the shipped networks, then those of finished runs, newest run first."""
+    shipped = [
+        NetworkRef(name=name, label=LABELS[name], folder=paths.PRETRAINED / name, kind="shipped")
+        for name in ARCHITECTURES
+        if _looks_like_one(paths.PRETRAINED / name)
+    ]
+    folders = sorted(paths.runs().glob("*/network"), reverse=True)
+    return (*shipped, *(_of_run(folder) for folder in folders if _looks_like_one(folder)))
+
+
+def find_network(text: str) -> Path:
+    """Return the folder of ``unet``, ``resunet``, a run's name, or a path to either folder.
+
+    Raises:
+        NetworkError: there is no such network.
+    """
+    known = {ref.name: ref.folder for ref in list_networks()}
+    if text in known:
+        return known[text]
+    path = Path(text)
+    if text.startswith("~"):
+        with suppress(RuntimeError):
+            path = path.expanduser()
+    for folder in (path, path / "network"):
+        if text and _looks_like_one(folder):
+            return folder.resolve()
+    choices = ", ".join(known) or "none yet, train one first"
+    raise NetworkError(
+        f"there is no network named {text!r}; give the folder of one or a name of: {choices}"
+    )
+
+
+def _of_run(folder: Path) -> NetworkRef:
+    run = folder.parent.name
+    return NetworkRef(name=run, label=f"Run {run}", folder=folder, kind="run")
+
+
+def _looks_like_one(folder: Path) -> bool:
+    return (folder / JSON).is_file() and (folder / SUMS).is_file()
+
+
+def _write(path: Path, text: str) -> Path:
+    side = path.with_name(f".{path.name}.tmp")
+    side.write_text(text, encoding="utf-8")
+    side.replace(path)
+    return path
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise NetworkError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        size = os.lstat(path).st_size
+        if size > _LARGEST_JSON or path.is_symlink() or not path.is_file():
+            raise NetworkError(f"{path} is no plain file of at most 64 kB")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NetworkError(
+            f"{path} cannot be read: a network folder needs {', '.join((*REQUIRED, SUMS))}"
+        ) from error
+
+
+def _manifest(folder: Path) -> dict[str, str]:
+    sums: dict[str, str] = {}
+    for line in _read_text(folder / SUMS).splitlines():
+        digest, _, name = line.partition("  ")
+        if name not in LISTED or name in sums or len(digest) != 64:
+            raise NetworkError(f"{folder / SUMS} has an unexpected line: {line[:100]!r}")
+        if (folder / name).is_symlink() or not (folder / name).is_file():
+            raise NetworkError(f"{folder / name} is missing or no plain file")
+        sums[name] = digest
+    present = {name for name in LISTED if (folder / name).exists()}
+    if unlisted := sorted((present | set(REQUIRED)) - set(sums)):
+        raise NetworkError(f"{folder / SUMS} does not list {', '.join(unlisted)}")
+    return sums
+
+
+def _describe(folder: Path) -> NetworkConfig:
+    path = folder / JSON
+    try:
+        values = json.loads(_read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise NetworkError(f"{path} is not valid JSON") from error
+    if not isinstance(values, dict):
+        raise NetworkError(f"{path} must hold one JSON object")
+    return _validated(values, path)
+
+
+def _validated(values: dict[str, Any], path: Path) -> NetworkConfig:
+    expected = {field.name for field in fields(NetworkConfig)}
+    if set(values) != expected:
+        odd = ", ".join(sorted(set(values) ^ expected))
+        raise NetworkError(f"{path} has missing or unknown keys: {odd[:200]}")
+    for key, (low, high) in _BOUNDS.items():
+        if type(values[key]) is not int or not low <= values[key] <= high:
+            raise NetworkError(f"{path}: {key} must be a whole number from {low} to {high}")
+    for key in ("name", "trained_on", "brainseg"):
+        if not isinstance(values[key], str) or len(values[key]) > 2000:
+            raise NetworkError(f"{path}: {key} must be a text of at most 2000 characters")
+    if type(values["threshold"]) not in (int, float) or not 0 < values["threshold"] < 1:
+        raise NetworkError(f"{path}: threshold must lie between 0 and 1")
+    if values["architecture"] not in ARCHITECTURES:
+        raise NetworkError(f"{path}: architecture must be one of {', '.join(ARCHITECTURES)}")
+    if (values["schema"], values["preprocessing"]) != (SCHEMA, PREPROCESSING):
+        raise NetworkError(f"{path} was written for another version of brainseg; export it again")
+    if values["size"] % 2 ** values["depth"]:
+        raise NetworkError(f"{path}: size must be a multiple of {2 ** values['depth']}")
+    return NetworkConfig(**values)

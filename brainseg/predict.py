@@ -1,0 +1,89 @@
+"""Scans on disk to masks on disk: what `brainseg predict` and `brainseg saliency` write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brainseg import files, networks, overlay
+from brainseg.data import readers
+from brainseg.errors import ScanError
+from brainseg.inference import Segmenter
+from brainseg.types import Volume
+
+
+def predict_files(
+    models: Sequence[str], scans: Sequence[Path], out: Path, *, threshold: float | None = None
+) -> list[dict[str, Any]]:
+    """Write ``<stem>_<model>_mask.png`` for every slice of every scan and return a row for each.
+
+    A volume's slices are numbered: ``<stem>_012_<model>_mask.png``. Files that together form a
+    DICOM series are read as one volume.
+
+    Raises:
+        ScanError: a scan cannot be read.
+        NetworkError: a network cannot be found or is damaged.
+    """
+    segmenters = {name: Segmenter.load(networks.find_network(name)) for name in models}
+    volumes = _volumes(scans)
+    out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for stem, volume in volumes:
+        for name, segmenter in segmenters.items():
+            level = segmenter.config.threshold if threshold is None else threshold
+            for index in range(volume.depth):
+                prediction = segmenter.predict(volume.slice(index))
+                part = f"_{index:03d}" if volume.depth > 1 else ""
+                path = out / f"{stem}{part}_{Path(name).name}_mask.png"
+                picture = prediction.mask(level).astype(np.uint8) * 255
+                files.write_bytes(path, overlay.encode(picture, ".png"))
+                rows.append(
+                    {
+                        "scan": volume.source,
+                        "slice": index,
+                        "model": name,
+                        "threshold": level,
+                        "mask": str(path),
+                        "area_px": prediction.area_px(level),
+                        "area_mm2": prediction.area_mm2(level),
+                        "seconds": round(prediction.seconds, 4),
+                    }
+                )
+    return rows
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0] or path.name
+
+
+def _volumes(scans: Sequence[Path]) -> list[tuple[str, Volume]]:
+    dicom = [path for path in scans if path.suffix.lower() in (".dcm", ".ima", "")]
+    if len(dicom) > 1:
+        series = readers.read_series([(path.name, path.read_bytes()) for path in dicom])
+        rest = [path for path in scans if path not in dicom]
+        return [(dicom[0].parent.name, series), *_volumes(rest)]
+    return [(_stem(path), readers.read_file(path)) for path in scans]
+
+
+def explain_file(model: str, method: str, scan: Path, out: Path) -> list[Path]:
+    """Write a saliency map of a single slice: heat over the scan, and the raw values as ``.npy``.
+
+    Raises:
+        ScanError: the scan cannot be read or has several slices.
+    """
+    from brainseg import saliency
+
+    volume = readers.read_file(scan)
+    if volume.depth != 1:
+        raise ScanError(f"{scan} has {volume.depth} slices; saliency takes a single slice")
+    found = saliency.explain(networks.find_network(model), volume.slice(0), method)
+    out.mkdir(parents=True, exist_ok=True)
+    stem = out / f"{_stem(scan)}_{Path(model).name}_{method}"
+    np.save(f"{stem}.npy", found.values)
+    high = float(np.abs(found.values).max()) or 1.0
+    picture = overlay.heat(np.abs(found.values) / high)
+    files.write_bytes(Path(f"{stem}.png"), overlay.encode(picture, ".png"))
+    return [Path(f"{stem}.png"), Path(f"{stem}.npy")]

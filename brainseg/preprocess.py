@@ -1,0 +1,94 @@
+"""Scan to network input and network output back to scan. The only place where either is done.
+
+Per-image min-max to [0, 1]: on the Kaggle slices, which all span 0..255, that equals dividing by
+255, and it is also right for a 12-bit DICOM. A scan that is not square is padded, never stretched.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from brainseg.errors import ScanError
+from brainseg.types import BoolArray, FloatArray, Geometry
+
+
+MAX_SQUARE_PIXELS = 100_000_000  # of the padded square: 400 MB as float32
+
+
+def _resize(square: FloatArray, size: int) -> FloatArray:
+    shrinks = size < square.shape[0]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(square, (size, size), interpolation=method), dtype=np.float32)
+
+
+def _pad(pixels: FloatArray, geometry: Geometry) -> FloatArray:
+    square = np.zeros((geometry.side, geometry.side), dtype=np.float32)
+    rows = slice(geometry.top, geometry.top + geometry.height)
+    columns = slice(geometry.left, geometry.left + geometry.width)
+    square[rows, columns] = pixels
+    return square
+
+
+def geometry_of(pixels: FloatArray | BoolArray, size: int) -> Geometry:
+    """Return how an (H, W) image is fitted into a square of side ``size``.
+
+    Raises:
+        ScanError: the array is not 2-D, has no pixels, or is so long and thin that its square
+            would not fit into memory.
+    """
+    if pixels.ndim != 2 or pixels.size == 0:
+        raise ScanError(f"a scan must be one grey image (H, W); this one has shape {pixels.shape}")
+    geometry = Geometry(height=pixels.shape[0], width=pixels.shape[1], size=size)
+    if geometry.side**2 > MAX_SQUARE_PIXELS:
+        raise ScanError(
+            f"an image of {geometry.height}x{geometry.width} pixels is no slice of a head: its "
+            f"longer side may be at most {int(MAX_SQUARE_PIXELS**0.5)} pixels"
+        )
+    return geometry
+
+
+def rescale(pixels: FloatArray) -> FloatArray:
+    """Map the values of an image to [0, 1] by its own minimum and maximum; a flat image to 0.
+
+    Raises:
+        ScanError: a value is NaN or infinite.
+    """
+    values = np.asarray(pixels, dtype=np.float32)
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite(low) or not np.isfinite(high):
+        raise ScanError("the scan holds values that are not finite (NaN or infinity)")
+    if high <= low:
+        return np.zeros_like(values)
+    span = np.float64(high) - low
+    return np.asarray((values - np.float64(low)) / span, dtype=np.float32)
+
+
+def standardise(pixels: FloatArray, size: int) -> tuple[FloatArray, Geometry]:
+    """Turn raw (H, W) pixels into the (size, size, 1) float32 input in [0, 1], and its geometry.
+
+    Raises:
+        ScanError: not a finite, non-empty 2-D image.
+    """
+    geometry = geometry_of(pixels, size)
+    square = _resize(_pad(rescale(pixels), geometry), size)
+    return np.clip(square, 0.0, 1.0)[..., np.newaxis], geometry
+
+
+def standardise_mask(mask: BoolArray, size: int) -> BoolArray:
+    """Fit an (H, W) mask into the square: by area, then true where at least half is covered."""
+    geometry = geometry_of(mask, size)
+    return _resize(_pad(mask.astype(np.float32), geometry), size) >= 0.5
+
+
+def restore(probability: FloatArray, geometry: Geometry) -> FloatArray:
+    """Map (size, size) probabilities back to the scan: (H, W) float32 in [0, 1]."""
+    square = _resize(np.asarray(probability, dtype=np.float32), geometry.side)
+    rows = slice(geometry.top, geometry.top + geometry.height)
+    columns = slice(geometry.left, geometry.left + geometry.width)
+    return np.clip(square[rows, columns], 0.0, 1.0)
+
+
+def restore_values(values: FloatArray, size: int) -> FloatArray:
+    """Resize a square map of any range, such as a feature map, to (size, size)."""
+    return _resize(np.asarray(values, dtype=np.float32), size)

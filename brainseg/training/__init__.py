@@ -1,0 +1,1 @@
+"""Training: recipes, a worker process, and the loop it runs."""

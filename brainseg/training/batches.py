@@ -1,0 +1,60 @@
+"""Batches whose order and augmentation follow from (seed, epoch) alone, so a resume is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from brainseg.training import augment
+from brainseg.types import ByteArray, FloatArray
+
+Batch = tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batches:
+    """Training slices: arrays (N, S, S) uint8 and the rows of them that are used."""
+
+    images: ByteArray
+    masks: ByteArray
+    rows: Sequence[int]
+    batch_size: int
+    seed: int
+    augmented: bool
+
+    def __len__(self) -> int:
+        """Batches an epoch; the last one may be smaller."""
+        return -(-len(self.rows) // self.batch_size)
+
+    def _one(self, epoch: int, row: int) -> Batch:
+        image = self.images[row].astype(np.float32) / 255.0
+        mask = self.masks[row].astype(np.float32)
+        if self.augmented:
+            random = np.random.default_rng((self.seed, epoch, row))
+            image, mask = augment.apply(image, mask, augment.draw(random))
+        return image, mask
+
+    def _batch(self, epoch: int, rows: Sequence[int]) -> Batch:
+        pairs = [self._one(epoch, row) for row in rows]
+        images = np.stack([image for image, _ in pairs])[..., np.newaxis]
+        masks = np.stack([mask for _, mask in pairs])[..., np.newaxis]
+        return images, masks
+
+    def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
+        """Yield (B, S, S, 1) float32 images and masks from batch ``start`` on, one made ahead."""
+        order = np.random.default_rng((self.seed, epoch)).permutation(np.asarray(self.rows))
+        parts = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)][
+            start:
+        ]
+        with ThreadPoolExecutor(1) as pool:
+            ahead = None
+            for part in parts:
+                following = pool.submit(self._batch, epoch, part)
+                if ahead is not None:
+                    yield ahead.result()
+                ahead = following
+            if ahead is not None:
+                yield ahead.result()

@@ -1,0 +1,112 @@
+"""Two generations of everything a run needs to go on, committed so that a kill never costs both.
+
+Order of a commit: finite?, temporary file, fsync, SHA-256, rename, pointer (temporary, fsync,
+rename), folder fsync, then delete what is older than the previous generation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainseg import files
+from brainseg.errors import RunError
+
+Arrays = Mapping[str, NDArray[Any]]
+LATEST, BEST = "LATEST.json", "BEST.json"
+_SPARE_BYTES = 200 * 2**20
+
+
+class DivergedError(RunError):
+    """A weight or the loss is not finite."""
+
+
+class DiskFullError(RunError):
+    """There is no room for a checkpoint."""
+
+
+def check_finite(arrays: Arrays) -> None:
+    """Raise DivergedError where a floating-point array holds NaN or infinity."""
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise DivergedError(f"diverged: {name} is not finite any more")
+
+
+def check_room(folder: Path, bytes_needed: int) -> None:
+    """Raise DiskFullError unless three times ``bytes_needed`` and a reserve are free."""
+    free = shutil.disk_usage(folder).free
+    if free < 3 * bytes_needed + _SPARE_BYTES:
+        raise DiskFullError(
+            f"disk full: {free / 2**20:.0f} MB are free in {folder}, a checkpoint needs "
+            f"{(3 * bytes_needed + _SPARE_BYTES) / 2**20:.0f} MB"
+        )
+
+
+def commit(folder: Path, arrays: Arrays, state: Mapping[str, Any], *, pointer: str) -> None:
+    """Write one generation and make ``pointer`` (LATEST or BEST) name it, keeping the one before.
+
+    Raises:
+        DivergedError: an array is not finite; nothing is written.
+        DiskFullError: too little room; nothing is written.
+    """
+    check_finite(arrays)
+    folder.mkdir(exist_ok=True)
+    check_room(folder, sum(array.nbytes for array in arrays.values()))
+    stem = pointer.split(".")[0].lower()
+    name = f"{stem}-{state['epoch']:05d}-{state['batch']:06d}.npz"
+
+    def write(file: BinaryIO) -> None:
+        np.savez(file, **arrays)
+
+    files.write_atomically(folder / name, write)
+    entry = {"file": name, "sha256": files.sha256(folder / name), "state": dict(state)}
+    previous = _generations(folder, pointer)
+    kept = [entry, *[old for old in previous if old["file"] != name][:1]]
+    files.write_json(folder / pointer, kept)
+    _sweep(folder, stem, {one["file"] for one in kept})
+
+
+def _sweep(folder: Path, stem: str, kept: set[str]) -> None:
+    for path in folder.glob(f"{stem}-*.npz"):
+        if path.name not in kept:
+            path.unlink(missing_ok=True)
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def _generations(folder: Path, pointer: str) -> list[dict[str, Any]]:
+    with contextlib.suppress(OSError, ValueError):
+        entries = json.loads((folder / pointer).read_text())
+        if isinstance(entries, list):
+            return entries
+    return []
+
+
+def load(folder: Path, pointer: str = LATEST) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return arrays and state of the newest intact generation.
+
+    Raises:
+        RunError: no generation is intact.
+    """
+    for entry in _generations(folder, pointer):
+        path = folder / Path(entry["file"]).name
+        if not path.is_file() or files.sha256(path) != entry["sha256"]:
+            print(f"checkpoint {path.name} is damaged or missing; trying the one before")
+            continue
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        check_finite(arrays)
+        return arrays, entry["state"]
+    raise RunError(f"no intact checkpoint in {folder}")
+
+
+def exists(folder: Path, pointer: str = LATEST) -> bool:
+    """Whether a pointer names any generation."""
+    return bool(_generations(folder, pointer))

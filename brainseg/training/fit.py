@@ -1,0 +1,239 @@
+"""The training loop: epochs of batches, a validation, a checkpoint; stop and resume are exact."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from brainseg import models
+from brainseg.losses import LOSSES, MeanDice, accuracy
+from brainseg.training import checkpoint
+from brainseg.training.batches import Batches
+from brainseg.training.checkpoint import DivergedError
+from brainseg.training.ema import WeightAverage
+from brainseg.training.recipes import RunConfig
+from brainseg.training.reporter import Reporter
+from brainseg.training.schedule import learning_rate
+from brainseg.training.validate import Scores, validate
+from brainseg.types import ByteArray, EpochRecord
+
+PREVIEWS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a run stands: ``batch`` batches of ``epoch`` are done."""
+
+    epoch: int = 1
+    batch: int = 0
+    elapsed: float = 0.0
+    in_epoch: float = 0.0
+    loss_sum: float = 0.0
+    best: float | None = None
+    best_epoch: int = 0
+    wait: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Data:
+    """Arrays (N, S, S) uint8 and the rows of the training and validation slices."""
+
+    images: ByteArray
+    masks: ByteArray
+    train: tuple[int, ...]
+    val: tuple[int, ...]
+
+
+class Trainer:
+    """One network in training, with all that a checkpoint holds."""
+
+    def __init__(self, config: RunConfig, folder: Path, reporter: Reporter) -> None:
+        self.config, self.folder, self.reporter = config, folder, reporter
+        keras.mixed_precision.set_global_policy(config.precision)
+        keras.utils.set_random_seed(config.seed)
+        self.model = models.build(
+            config.model,
+            size=config.size,
+            base=config.base,
+            depth=config.depth,
+            bn_momentum=config.bn_momentum,
+        )
+        kind = keras.optimizers.AdamW if config.optimizer == "adamw" else keras.optimizers.Adam
+        decay = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
+        self.optimizer = kind(config.learning_rate, **decay)
+        self.model.compile(
+            optimizer=self.optimizer,
+            loss=LOSSES[config.loss],
+            metrics=[MeanDice(), accuracy],
+            jit_compile=keras.backend.backend() == "jax",
+        )
+        self.optimizer.build(self.model.trainable_variables)
+        self.average = WeightAverage(self.model, config.ema_decay)
+        self.progress = Progress()
+
+    # ------------------------------------------------------------------ checkpoints
+    def _variables(self) -> dict[str, Any]:
+        named = {f"model/{i:03d}": v for i, v in enumerate(self.model.variables)}
+        named |= {f"optimizer/{i:03d}": v for i, v in enumerate(self.optimizer.variables)}
+        return named | {f"metric/{i:03d}": v for i, v in enumerate(self.model.metrics_variables)}
+
+    def save(self, record: EpochRecord | None = None) -> None:
+        """Commit a checkpoint from which :meth:`restore` goes on exactly here.
+
+        ``record`` travels with it: a kill between checkpoint and log then loses no epoch.
+        """
+        arrays: dict[str, NDArray[Any]] = {
+            name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in self._variables().items()
+        }
+        arrays |= self.average.arrays()
+        checkpoint.commit(
+            self.folder,
+            arrays,
+            asdict(self.progress) | {"record": asdict(record) if record else None},
+            pointer=checkpoint.LATEST,
+        )
+
+    def restore(self) -> None:
+        """Go back to the newest intact checkpoint."""
+        arrays, state = checkpoint.load(self.folder)
+        for name, variable in self._variables().items():
+            if name in arrays:
+                variable.assign(arrays[name])
+        self.average.load(arrays)
+        record = state.pop("record")
+        if record:
+            self.reporter.make_sure_of(EpochRecord(**record))
+        self.progress = Progress(**state)
+
+    def _save_best(self) -> None:
+        arrays = {f"model/{i:03d}": array for i, array in enumerate(self.average.weights())}
+        state = {"epoch": self.progress.epoch, "batch": 0, "best": self.progress.best}
+        checkpoint.commit(self.folder, arrays, state, pointer=checkpoint.BEST)
+
+    def load_best(self) -> None:
+        """Put the weights of the best epoch into the model."""
+        arrays, _ = checkpoint.load(self.folder, checkpoint.BEST)
+        for i, variable in enumerate(self.model.variables):
+            variable.assign(arrays[f"model/{i:03d}"])
+
+    # ------------------------------------------------------------------ training
+    def fit(self, data: Data) -> bool:
+        """Train to the end; return False where the user stopped it first.
+
+        Raises:
+            DivergedError: a loss or a weight is not finite; the checkpoints before it stand.
+        """
+        batches = Batches(
+            images=data.images,
+            masks=data.masks,
+            rows=data.train,
+            batch_size=self.config.batch_size,
+            seed=self.config.seed,
+            augmented=self.config.augment != "none",
+        )
+        while self.progress.epoch <= self.config.epochs and not self._out_of_patience():
+            if not self._train_epoch(batches):
+                return False
+            self._finish_epoch(data, len(batches))
+        return True
+
+    def _out_of_patience(self) -> bool:
+        return 0 < self.config.patience <= self.progress.wait
+
+    def _train_epoch(self, batches: Batches) -> bool:
+        p = self.progress
+        if p.batch == 0:
+            self.model.reset_metrics()
+        begun = time.monotonic() - p.in_epoch
+        for images, masks in batches.epoch(p.epoch, start=p.batch):
+            if self.reporter.stop_requested():
+                self.save()
+                return False
+            rate = learning_rate(self.config, self.progress, len(batches))
+            self.optimizer.learning_rate = rate
+            logs = self.model.train_on_batch(images, masks, return_dict=True)
+            self._count(float(logs["loss"]), len(images), time.monotonic() - begun)
+            self.average.update((p.epoch - 1) * len(batches) + self.progress.batch)
+            self.reporter.beat()
+        return True
+
+    def _count(self, running_loss: float, images: int, seconds: float) -> None:
+        if not np.isfinite(running_loss):
+            raise DivergedError(
+                f"diverged: the loss became {running_loss} in epoch "
+                f"{self.progress.epoch}, batch {self.progress.batch + 1}"
+            )
+        self.progress = replace(
+            self.progress,
+            batch=self.progress.batch + 1,
+            in_epoch=seconds,
+            loss_sum=running_loss,
+        )
+
+    def _finish_epoch(self, data: Data, batches: int) -> None:
+        begun = time.monotonic()
+        dice, right = (float(m.result()) for m in self._metrics())
+        with self.average.in_place():
+            scores = validate(
+                self.model,
+                LOSSES[self.config.loss],
+                data.images,
+                data.masks,
+                data.val,
+                batch_size=self.config.batch_size,
+                beat=self.reporter.beat,
+            )
+        self._judge(scores)
+        p = self.progress
+        seconds = p.in_epoch + time.monotonic() - begun
+        record = EpochRecord(
+            epoch=p.epoch,
+            seconds=seconds,
+            elapsed=p.elapsed + seconds,
+            learning_rate=learning_rate(self.config, p, batches),
+            loss=p.loss_sum,
+            dice=dice,
+            accuracy=right,
+            val_loss=scores.loss,
+            val_dice=scores.dice,
+            val_accuracy=scores.accuracy,
+            val_background_accuracy=scores.background_accuracy,
+            val_dice_loss=scores.dice_loss,
+            slices_per_second=len(data.train) / p.in_epoch,
+            best=p.wait == 0,
+        )
+        if record.best:
+            self._save_best()
+        self.progress = replace(
+            p, epoch=p.epoch + 1, batch=0, in_epoch=0.0, loss_sum=0.0, elapsed=record.elapsed
+        )
+        self.save(record)
+        shown = list(data.val[:PREVIEWS])
+        self.reporter.previews(
+            p.epoch, data.images[shown], data.masks[shown], scores.probabilities[:PREVIEWS]
+        )
+        self.reporter.epoch(record)
+
+    def _metrics(self) -> list[Any]:
+        found: list[Any] = []
+        for metric in self.model.metrics:
+            if metric.name == "compile_metrics":
+                found = list(metric.metrics)
+        return found
+
+    def _judge(self, scores: Scores) -> None:
+        """Update best and wait; only a finite score can be the best."""
+        value = scores.dice if self.config.monitor == "val_dice" else -scores.dice_loss
+        if not np.isfinite(value):
+            raise DivergedError(f"diverged: {self.config.monitor} became {value}")
+        p = self.progress
+        if p.best is None or value > p.best:
+            self.progress = replace(p, best=value, best_epoch=p.epoch, wait=0)
+        else:
+            self.progress = replace(p, wait=p.wait + 1)

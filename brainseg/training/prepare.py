@@ -1,0 +1,76 @@
+"""From a configuration to arrays, split and first weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from brainseg import networks
+from brainseg.data.cache import build_cache
+from brainseg.errors import ConfigError, DataError
+from brainseg.training.fit import PREVIEWS, Data
+from brainseg.training.planning import open_data
+from brainseg.training.recipes import RunConfig
+from brainseg.types import Split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """The arrays of a run, and whether its files lie transposed."""
+
+    data: Data
+    transposed: bool
+
+
+def load_data(
+    config: RunConfig, split: Split, progress: Callable[[int, int], None] | None = None
+) -> Prepared:
+    """Build or open the array caches and find the rows of each part.
+
+    Raises:
+        DataError: the folder does not hold a slice of the split any more.
+    """
+    opened = open_data(config.data, config.tumour_free)
+    caches = [build_cache(catalog, side=config.size, progress=progress) for catalog in opened]
+    row_of: dict[int, int] = {}
+    for cache in caches:
+        row_of |= {number: len(row_of) + i for i, number in enumerate(cache.numbers)}
+    missing = sorted(set(split.train + split.val) - set(row_of))
+    if missing:
+        raise DataError(f"{config.data} does not hold slice {missing[0]} of this run any more")
+    images = caches[0].images
+    masks = caches[0].masks
+    if len(caches) > 1:
+        images = np.concatenate([cache.images for cache in caches])
+        masks = np.concatenate([cache.masks for cache in caches])
+    train = tuple(row_of[n] for n in split.train)
+    val = _previews_first([row_of[n] for n in split.val], masks)
+    data = Data(images=images, masks=masks, train=train, val=val)
+    return Prepared(data=data, transposed=opened[0].orientation == "transposed")
+
+
+def _previews_first(rows: list[int], masks: np.ndarray) -> tuple[int, ...]:
+    """Put a few slices with large tumours, spread over the list, in front for the previews."""
+    with_tumour = [row for row in rows if masks[row].any()]
+    step = max(1, len(with_tumour) // PREVIEWS)
+    shown = with_tumour[::step][:PREVIEWS]
+    return (*shown, *(row for row in rows if row not in set(shown)))
+
+
+def start_weights(model: keras.Model, initial: str) -> None:
+    """Load the weights of a named network or run into ``model``, which may have another size.
+
+    Raises:
+        ConfigError: it is another architecture.
+    """
+    folder = networks.find_network(initial)
+    with np.load(folder / "weights.npz", allow_pickle=False) as archive:
+        arrays = [archive[name] for name in sorted(archive.files)]
+    shapes = [tuple(v.shape) for v in model.variables]
+    if [a.shape for a in arrays] != shapes:
+        raise ConfigError(f"the weights of {initial!r} do not fit: same model, base and depth?")
+    for variable, array in zip(model.variables, arrays, strict=True):
+        variable.assign(array)

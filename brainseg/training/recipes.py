@@ -1,0 +1,214 @@
+"""Every hyper-parameter of a run in one validated record, and the named recipes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from brainseg.errors import ConfigError
+
+SCHEMA = 1
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "model": ("unet", "resunet"),
+    "split_unit": ("patient", "slice"),
+    "loss": ("dice_batch", "dice", "dice_ce"),
+    "optimizer": ("adam", "adamw"),
+    "schedule": ("constant", "cosine"),
+    "augment": ("none", "reference"),
+    "monitor": ("val_dice_loss", "val_dice"),
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
+}
+_RANGES: dict[str, tuple[float, float]] = {
+    "size": (32, 1024),
+    "base": (2, 128),
+    "depth": (1, 6),
+    "bn_momentum": (0.0, 0.9999),
+    "batch_size": (1, 512),
+    "epochs": (1, 10_000),
+    "learning_rate": (1e-8, 1e20),
+    "weight_decay": (0.0, 1.0),
+    "warmup_epochs": (0, 1000),
+    "ema_decay": (0.0, 0.99999),
+    "patience": (0, 10_000),
+    "val_fraction": (0.01, 0.5),
+    "test_fraction": (0.01, 0.9),
+    "threads": (0, 1024),
+    "seed": (0, 2**32 - 1),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """All that decides a training run, apart from the pixels.
+
+    ``patience`` counts epochs without a better ``monitor``; 0 never stops early. ``ema_decay`` is
+    per step; 0 switches the weight average off. ``threads`` 0 leaves the number to the backend.
+    ``initial`` names a run or network whose weights the training starts from.
+    """
+
+    model: str
+    data: str
+    recipe: str = "reference"
+    tumour_free: str = ""
+    split_unit: str = "patient"
+    test_folds: tuple[int, ...] = (3,)
+    val_fraction: float = 0.1
+    test_fraction: float = 0.25
+    val_is_test: bool = False
+    seed: int = 0
+    size: int = 256
+    base: int = 32
+    depth: int = 4
+    bn_momentum: float = 0.9
+    loss: str = "dice_ce"
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warmup_epochs: int = 5
+    schedule: str = "cosine"
+    batch_size: int = 16
+    epochs: int = 300
+    patience: int = 40
+    monitor: str = "val_dice"
+    augment: str = "reference"
+    ema_decay: float = 0.995
+    precision: str = "float32"
+    threads: int = 0
+    initial: str = ""
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            ConfigError: a value is out of range; the message names it and what would do.
+        """
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigError(
+                    f"{name} must be one of {', '.join(allowed)}. Received: {getattr(self, name)!r}"
+                )
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ConfigError(f"{name} must be a number. Received: {value!r}")
+            if not low <= value <= high:
+                raise ConfigError(f"{name} must lie in {low:g}..{high:g}. Received: {value!r}")
+        if self.schema != SCHEMA:
+            raise ConfigError(f"configuration schema {self.schema} is not {SCHEMA}")
+        step = 2**self.depth
+        if self.size % step:
+            raise ConfigError(
+                f"size {self.size} does not pool {self.depth} times: use a multiple of {step}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return asdict(self) | {"test_folds": list(self.test_folds)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunConfig:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            ConfigError: a key is unknown or missing, or a value is out of range.
+        """
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"unknown settings: {', '.join(unknown)}")
+        if not {"model", "data"} <= set(values):
+            raise ConfigError("a configuration needs at least `model` and `data`")
+        plain = dict(values)
+        if "test_folds" in plain:
+            plain["test_folds"] = tuple(int(fold) for fold in plain["test_folds"])
+        return cls(**plain)
+
+
+_RECIPES: dict[str, dict[str, Any]] = {
+    "quick": {
+        "size": 128,
+        "base": 8,
+        "epochs": 12,
+        "warmup_epochs": 1,
+        "learning_rate": 3e-3,
+        "patience": 0,
+        "ema_decay": 0.98,
+        "batch_size": 8,
+    },
+    "document": {
+        "split_unit": "slice",
+        "val_is_test": True,
+        "size": 256,
+        "base": 32,
+        "bn_momentum": 0.99,
+        "loss": "dice_batch",
+        "optimizer": "adam",
+        "learning_rate": 1e-4,
+        "weight_decay": 0.0,
+        "warmup_epochs": 0,
+        "schedule": "constant",
+        "batch_size": 32,
+        "epochs": 75,
+        "patience": 5,
+        "monitor": "val_dice_loss",
+        "augment": "none",
+        "ema_decay": 0.0,
+    },
+    "reference": {},
+}
+RECIPES: tuple[str, ...] = tuple(_RECIPES)
+SUMMARIES: dict[str, str] = {
+    "quick": "A small network at 128 px for a few epochs: minutes on two cores, to see it work.",
+    "document": "The source document's recipe: Dice loss, Adam 1e-4, batch 32, 75 epochs, "
+    "patience 5, no augmentation, random 75/25 slice split whose test part also stops it.",
+    "reference": "Augmentation, Dice + cross-entropy, AdamW with warm-up and cosine, weight "
+    "average, split by patient.",
+}
+
+
+def recipe(name: str, **overrides: Any) -> RunConfig:
+    """Return the named recipe with ``overrides`` (at least ``model`` and ``data``).
+
+    Raises:
+        ConfigError: unknown recipe or setting, or a value out of range.
+    """
+    if name not in _RECIPES:
+        raise ConfigError(f"no recipe is called {name!r}; choose one of {', '.join(RECIPES)}")
+    return RunConfig.from_dict({"recipe": name, **_RECIPES[name], **overrides})
+
+
+def command(config: RunConfig) -> str:
+    """Return the command line that starts the same run."""
+    base = recipe(config.recipe, model=config.model, data=config.data).to_dict()
+    words = [
+        "python -m brainseg train",
+        f"--data {json.dumps(config.data)}",
+        f"--model {config.model}",
+        f"--recipe {config.recipe}",
+    ]
+    for name, value in config.to_dict().items():
+        if name in ("model", "data", "recipe", "schema") or value == base[name]:
+            continue
+        words.append(_option(name, value))
+    return " ".join(words)
+
+
+FLAG_OF = {"split_unit": "split", "initial": "from"}
+
+
+def _option(name: str, value: Any) -> str:
+    flag = "--" + FLAG_OF.get(name, name).replace("_", "-")
+    if isinstance(value, bool):
+        return flag if value else flag.replace("--", "--no-", 1)
+    if isinstance(value, list):
+        return f"{flag} {' '.join(map(str, value))}"
+    return f"{flag} {json.dumps(value)}"
+
+
+def with_changes(config: RunConfig, **changes: Any) -> RunConfig:
+    """Return a copy with some values changed, checked again."""
+    return replace(config, **changes)

@@ -1,0 +1,73 @@
+"""Scores of a network on the validation slices, one image at a time in the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from brainseg import metrics
+from brainseg.losses import Loss, dice_loss
+from brainseg.types import BoolArray, ByteArray, FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scores:
+    """Means over images; ``dice`` and ``dice_loss`` over those with a tumour."""
+
+    loss: float
+    dice: float
+    dice_loss: float
+    accuracy: float
+    background_accuracy: float
+    probabilities: list[FloatArray]  # (S, S) each, in the order of the rows
+
+
+def validate(
+    model: keras.Model,
+    loss: Loss,
+    images: ByteArray,
+    masks: ByteArray,
+    rows: Sequence[int],
+    *,
+    batch_size: int,
+    beat: Callable[[], None] = lambda: None,
+) -> Scores:
+    """Score ``model`` on the rows of the uint8 arrays (N, S, S)."""
+    losses: list[float] = []
+    dice_losses: list[float] = []
+    probabilities: list[FloatArray] = []
+    for begin in range(0, len(rows), batch_size):
+        part = list(rows[begin : begin + batch_size])
+        x = images[part].astype(np.float32)[..., np.newaxis] / 255.0
+        y = masks[part].astype(np.float32)[..., np.newaxis]
+        logits = model.predict_on_batch(x)
+        losses += [_number(loss(y, logits))] * len(part)
+        dice_losses += list(np.asarray(keras.ops.convert_to_numpy(dice_loss(y, logits))))
+        probabilities += list(1 / (1 + np.exp(-np.clip(logits[..., 0], -80, 80))))
+        beat()
+    truths = [masks[row] > 0 for row in rows]
+    counts = [metrics.confusion(p >= 0.5, t) for p, t in zip(probabilities, truths, strict=True)]
+    with_tumour = [i for i, truth in enumerate(truths) if truth.any()]
+    return Scores(
+        loss=_mean(losses),
+        dice=_mean([metrics.dice(counts[i]) for i in with_tumour]),
+        dice_loss=_mean([dice_losses[i] for i in with_tumour]),
+        accuracy=_mean([metrics.accuracy(c) for c in counts]),
+        background_accuracy=_mean([metrics.background_accuracy(c) for c in counts]),
+        probabilities=probabilities,
+    )
+
+
+def _number(value: Any) -> float:
+    return float(np.mean(keras.ops.convert_to_numpy(value)))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+__all__ = ["BoolArray", "Scores", "validate"]

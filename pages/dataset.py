@@ -1,0 +1,134 @@
+"""Dataset: every slice at a glance, one slice with its maps, what is wrong with the files."""
+
+import streamlit as st
+from brainseg.data.catalog import Catalog
+from brainseg.types import Sample
+from ui import cache, cases, frame, viewer, widgets
+
+GALLERY, FILES = "Gallery", "Files"
+PER_PAGE = 24
+BY_NUMBER, SMALLEST, LARGEST = "Number", "Smallest tumour", "Largest tumour"
+
+
+def open_slice(number: int | None) -> None:
+    """Show one slice, or the gallery again."""
+    st.session_state["dataset.slice"] = number
+
+
+def to_first_page() -> None:
+    """Go back to the first page: another choice of slices has its own."""
+    st.session_state["dataset.page"] = 1
+
+
+def choose(catalog: Catalog) -> list[Sample]:
+    """Let the user filter and sort, and return what is left."""
+    kinds = sorted({s.tumour for s in catalog.samples if s.tumour})
+    patients = list(dict.fromkeys(s.patient for s in catalog.samples if s.patient))
+    kind, patient = [], None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if kinds:
+            kind = st.pills(
+                "Tumour", kinds, selection_mode="multi", key="dataset.tumour",
+                bind="query-params", on_change=to_first_page,
+            )  # fmt: skip
+        if patients:
+            patient = st.selectbox(
+                "Patient", patients, index=None, placeholder="All", key="dataset.patient",
+                bind="query-params", width=160, on_change=to_first_page,
+            )  # fmt: skip
+        order = st.selectbox(
+            "Sort by", [BY_NUMBER, SMALLEST, LARGEST], key="dataset.order",
+            bind="query-params", width=190, on_change=to_first_page,
+        )  # fmt: skip
+    left = [
+        sample
+        for sample in catalog.samples
+        if (not kind or sample.tumour in kind) and patient in (None, sample.patient)
+    ]
+    if order == BY_NUMBER:
+        return left
+    areas = cache.mask_areas(str(catalog.root))
+    measured = [sample for sample in left if areas.get(sample.number)]
+    return sorted(measured, key=lambda s: areas[s.number], reverse=order == LARGEST)
+
+
+def show_gallery(catalog: Catalog) -> None:
+    """Show a page of thumbnails."""
+    samples = choose(catalog)
+    if not samples:
+        frame.empty_state("**No slice fits these filters.** Take one away.",
+                          icon=":material/filter_alt_off:")  # fmt: skip
+        return
+    pages = -(-len(samples) // PER_PAGE)
+    shown = f"{len(samples):,} of {len(catalog.samples):,} slices"
+    st.caption(f"{shown}. The line is the true mask; open a slice for everything on it.")
+    page = min(st.session_state.get("dataset.page") or 1, pages)
+    grid = st.grid(6, min_column_width=108, gap="small")
+    for sample in samples[(page - 1) * PER_PAGE : page * PER_PAGE]:
+        show_thumbnail(grid, catalog, sample)
+    st.pagination(pages, key="dataset.page", bind="query-params")
+
+
+def show_thumbnail(grid: st.delta_generator.DeltaGenerator, catalog: Catalog, s: Sample) -> None:
+    """Show one slice of the gallery, with the button that opens it."""
+    kind = {"none": "no tumour", None: ""}.get(s.tumour, s.tumour)
+    with grid.cell().container(gap=None):
+        try:
+            picture = cache.thumbnail(str(catalog.root), s.number)
+            st.image(picture, width="stretch", alt=f"Slice {s.number}, {kind or 'kind unknown'}")
+        except frame.BrainsegError:
+            st.caption(":material/broken_image: This file cannot be read.")
+        st.button(
+            f"{s.number} · {kind}" if kind else f"{s.number}", key=f"dataset.open.{s.number}",
+            type="tertiary", on_click=open_slice, args=(s.number,),
+        )  # fmt: skip
+
+
+def show_detail(catalog: Catalog, sample: Sample) -> None:
+    """Show a slice, its true mask and both saliency maps, linked."""
+    case = cases.of_sample(catalog, sample)
+    panels = [cases.scan_panel(case), cases.truth_panel(case)]
+    panels += cases.saliency_panels(catalog, sample)
+    viewer.show(
+        "dataset.viewer", panels[: 2 if case.truth is not None else 1] + panels[2:],
+        cases.layers(case), values=case.pixels, scene=case.scene,
+    )  # fmt: skip
+    st.caption(cases.facts_of(sample))
+    st.dataframe(cases.files_of(catalog, sample), hide_index=True, width="content")
+    query = {"dataset": st.session_state["dataset.dataset"], "sample": sample.number}
+    with st.container(horizontal=True):
+        for page in ("segment", "compare"):
+            values = {f"{page}.{name}": value for name, value in query.items()}
+            frame.link(page, f"{page.title()} this slice", query=values,
+                       icon=":material/arrow_forward:")  # fmt: skip
+
+
+def show_files(catalog: Catalog) -> None:
+    """Show what the folder holds and what is wrong with it."""
+    st.dataframe(cases.summary_of(catalog), hide_index=True, width="content")
+    if not catalog.problems:
+        st.success("Every image has what belongs to it.", icon=":material/check_circle:")
+        return
+    st.subheader(f"Problems found: {len(catalog.problems):,}", anchor=False)
+    st.dataframe(cases.problems_of(catalog), hide_index=True)
+
+
+with frame.open_page("Dataset", "Look through the slices, their true masks and saliency maps."):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        catalog = widgets.pick_dataset("dataset.dataset")
+        view = st.segmented_control(
+            "View", [GALLERY, FILES], default=GALLERY, required=True, key="dataset.view",
+            bind="query-params",
+        )  # fmt: skip
+        number = st.selectbox(
+            "Slice", [s.number for s in catalog.samples], index=None, placeholder="Number",
+            key="dataset.slice", bind="query-params", width=140, filter_mode="prefix",
+        )  # fmt: skip
+    if view == FILES:
+        show_files(catalog)
+    elif number is None:
+        show_gallery(catalog)
+    else:
+        st.button("All slices", icon=":material/arrow_back:", key="dataset.back",
+                  on_click=open_slice, args=(None,))  # fmt: skip
+        show_detail(catalog, catalog.by_number(number))

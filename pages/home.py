@@ -1,0 +1,57 @@
+"""Home: what this is, a segmented scan at once, and where to go next."""
+
+import streamlit as st
+from brainseg import runs
+from ui import cache, cases, frame, viewer, widgets
+
+NEXT = (
+    ("segment", "Segment your own scan", ":material/ink_highlighter:"),
+    ("compare", "Compare the two networks", ":material/compare:"),
+    ("dataset", "Browse the data", ":material/photo_library:"),
+    ("train", "Train a network", ":material/model_training:"),
+    ("learn", "Learn how it works", ":material/school:"),
+)
+
+
+def glance(catalog: cache.Catalog, networks: tuple[cache.NetworkRef, ...]) -> None:
+    """Show how much data, how many networks and runs there are."""
+    patients = {sample.patient for sample in catalog.samples if sample.patient}
+    states = [run.state for run in runs.list_runs()]
+    running = sum(state in ("queued", "running", "stopping") for state in states)
+    grid = st.grid(2, min_column_width=120)
+    grid.metric("Slices", f"{len(catalog.samples):,}", border=True)
+    grid.metric("Patients", f"{len(patients):,}" if patients else "unknown", border=True)
+    grid.metric("Networks", len(networks), border=True)
+    grid.metric("Training runs", len(states), f"{running} running" if running else None,
+                border=True, delta_arrow="off")  # fmt: skip
+
+
+with frame.open_page(
+    "Brain tumour segmentation",
+    "UNet and ResUNet outline the tumour on contrast-enhanced T1 MRI slices. Look through the "
+    "data, train the networks, compare them pixel by pixel, and try them on a scan of your own.",
+):
+    networks = cache.networks()
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        catalog = widgets.pick_dataset("home.dataset")
+    with right:  # before the picture: opening the networks takes a moment
+        if not networks:
+            frame.empty_state(
+                "**No trained network yet.** The quick recipe takes a few minutes.",
+                "Train a network", "train", icon=":material/model_training:",
+            )  # fmt: skip
+        st.subheader("At a glance", anchor=False)
+        glance(catalog, networks)
+        st.subheader("Next", anchor=False)
+        for page, label, icon in NEXT:
+            frame.link(page, label, icon=icon)
+    with left:
+        sample = catalog.by_number(widgets.first_with_tumour(catalog.samples))
+        shown = [ref for ref in networks if ref.kind == "shipped"] or list(networks[:1])
+        with st.spinner("Segmenting a slice"):
+            case = cases.of_sample(catalog, sample, shown)
+        viewer.show(
+            "home.viewer", [cases.all_panel(case)], cases.layers(case),
+            truth=cases.truth_of(case), values=case.pixels, scene=case.scene,
+        )  # fmt: skip

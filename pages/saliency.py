@@ -1,0 +1,31 @@
+"""Saliency: the maps that came with a slice beside the networks' own."""
+
+from __future__ import annotations
+
+import streamlit as st
+from ui import cases, explaining, frame, widgets
+
+with frame.open_page(
+    "Saliency", "What stands out in the picture, and what made the networks see a tumour there."
+):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        catalog = widgets.pick_dataset("saliency.dataset")
+        sample = widgets.pick_sample("saliency.sample", catalog)
+    st.caption(cases.facts_of(sample))
+
+    st.subheader("Maps that came with the slice", anchor=False)
+    explaining.dataset_maps(catalog, sample)
+    if catalog.synthetic:
+        st.caption("Computed from the picture alone: spectral residual (1), fine-grained (2).")
+    else:
+        st.caption("Shown as given: nobody documents how the dataset's two maps were made.")
+
+    st.subheader("Maps of the networks", anchor=False)
+    refs = widgets.pick_networks("saliency.networks")
+    method = st.segmented_control(
+        "Method", tuple(explaining.METHODS), default="gradient", required=True,
+        key="saliency.method", bind="query-params", format_func=explaining.METHODS.__getitem__,
+    )  # fmt: skip
+    st.caption(explaining.MEANINGS[method])
+    if refs and explaining.may_open_keras():
+        explaining.explain(refs, catalog, sample, method)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test writes under its own empty home."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("BRAINSEG_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real slices, or a skip that says what is missing."""
+    folder = Path(os.environ.get("BRAINSEG_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "cheng256").is_dir():
+        pytest.skip(f"no real slices here: {folder}/cheng256 is missing (set BRAINSEG_REAL_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small embedded demo dataset, made once a session."""
+    from brainseg.data.demo import make_demo
+
+    return make_demo(tmp_path_factory.mktemp("demo") / "demo", count=24, seed=0)

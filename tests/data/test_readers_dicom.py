@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    MRImageStorage,
+    RLELossless,
+    generate_uid,
+)
+
+from brainseg.data import readers
+from brainseg.errors import ScanError
+from brainseg.types import Volume
+
+SERIES = generate_uid()
+
+
+def dataset(pixels: np.ndarray, **fields: object) -> FileDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = MRImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
+    ds.SOPClassUID, ds.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
+    ds.SeriesInstanceUID, ds.Modality = SERIES, "MR"
+    ds.Rows, ds.Columns = pixels.shape[-2:]
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.BitsAllocated = ds.BitsStored = 8 * pixels.dtype.itemsize
+    ds.HighBit = ds.BitsStored - 1
+    ds.PixelRepresentation = int(pixels.dtype.kind == "i")
+    if pixels.ndim == 3:
+        ds.NumberOfFrames = len(pixels)
+    ds.PixelData = pixels.tobytes() + b"\0" * (pixels.nbytes % 2)
+    for name, value in fields.items():
+        setattr(ds, name, value)
+    return ds
+
+
+def stored(ds: FileDataset) -> bytes:
+    buffer = io.BytesIO()
+    ds.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def dicom(pixels: np.ndarray, **fields: object) -> bytes:
+    return stored(dataset(pixels, **fields))
+
+
+def read(pixels: np.ndarray, **fields: object) -> Volume:
+    return readers.read(dicom(pixels, **fields), "x.dcm")
+
+
+@pytest.fixture
+def ramp() -> np.ndarray:
+    return (np.arange(15 * 20, dtype=np.uint16) * 13).reshape(15, 20)
+
+
+def series(count: int = 5, **fields: object) -> list[tuple[str, bytes]]:
+    """Slices 3 mm apart whose value is their place, in an order that no name tells."""
+    files = []
+    for place in range(count):
+        values = np.full((6, 8), place, np.uint16)
+        where = {
+            "ImagePositionPatient": [-10, -20, 3.0 * place],
+            "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+            "PixelSpacing": [0.5, 0.75],
+            "InstanceNumber": count - place,
+        }
+        files.append((f"{(place * 3) % count}.dcm", dicom(values, **{**where, **fields})))
+    return sorted(files)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "int32"])
+def test_every_width_and_sign_is_read(dtype: str) -> None:
+    low = -900 if dtype.startswith("i") else 0
+    values = np.linspace(low, 250, 99).astype(dtype).reshape(9, 11)
+    assert np.array_equal(read(values).slice(0).pixels, values)
+
+
+def test_slope_and_intercept_are_applied(ramp: np.ndarray) -> None:
+    volume = read(ramp, RescaleSlope="2.5", RescaleIntercept="-1024")
+    assert np.array_equal(volume.voxels[0], ramp * np.float32(2.5) - 1024)
+
+
+def test_monochrome1_is_inverted_so_that_dark_is_low(ramp: np.ndarray) -> None:
+    volume = read(ramp, PhotometricInterpretation="MONOCHROME1", BitsStored=12, HighBit=11)
+    assert np.array_equal(volume.voxels[0], 4095 - ramp.astype(np.float32))
+    signed = (ramp.astype(np.int32) - 2000).astype(np.int16)
+    inverted = read(signed, PhotometricInterpretation="MONOCHROME1").voxels[0]
+    assert np.array_equal(inverted, -1 - signed.astype(np.float32))
+
+
+def test_a_display_window_is_not_applied(ramp: np.ndarray) -> None:
+    assert np.array_equal(read(ramp, WindowCenter="10", WindowWidth="5").voxels[0], ramp)
+
+
+def test_spacing_is_kept_and_never_invented(ramp: np.ndarray) -> None:
+    assert read(ramp).spacing_mm is None
+    known = read(ramp, PixelSpacing=[0.5, 0.75], SliceThickness="4")
+    assert known.spacing_mm == (4.0, 0.5, 0.75)
+    assert known.slice(0).spacing_mm == (0.5, 0.75)
+    flat = read(ramp, PixelSpacing=[0.5, 0.75])
+    assert flat.spacing_mm is not None
+    assert np.isnan(flat.spacing_mm[0])
+    assert flat.slice(0).spacing_mm == (0.5, 0.75)
+    assert read(ramp, PixelSpacing=[0, 0.75]).spacing_mm is None
+
+
+def test_colour_becomes_luminance() -> None:
+    rgb = np.zeros((6, 6, 3), np.uint8)
+    rgb[..., 1] = 200
+    fields = {"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3, "PlanarConfiguration": 0}
+    data = dicom(rgb[..., 0], **fields, PixelData=rgb.tobytes())
+    assert readers.read(data, "x").voxels == pytest.approx(200 * 0.587)
+
+
+def test_a_series_is_sorted_by_place_and_not_by_name_or_number() -> None:
+    volume = readers.read_series(series())
+    assert volume.voxels[:, 0, 0].tolist() == [0, 1, 2, 3, 4]
+    assert volume.spacing_mm == pytest.approx((3.0, 0.5, 0.75))
+    assert volume.source == "0.dcm and 4 more"
+
+
+def test_a_series_without_places_is_sorted_by_instance_number() -> None:
+    volume = readers.read_series(series(ImagePositionPatient=None))
+    assert volume.voxels[:, 0, 0].tolist() == [4, 3, 2, 1, 0]
+
+
+def test_a_zip_of_a_series_is_read_and_its_index_and_notes_are_not() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../../README.txt", "notes")
+        archive.writestr("DICOMDIR", bytes(128) + b"DICM....1.2.840.10008.1.3.10")
+        for name, data in series():
+            archive.writestr(f"series/{name}", data)
+    volume = readers.read(buffer.getvalue(), "study.zip")
+    assert volume.voxels[:, 0, 0].tolist() == [0, 1, 2, 3, 4]
+    assert volume.source == "study.zip"
+
+
+def test_a_folder_is_read_as_a_series(tmp_path: Path) -> None:
+    for name, data in series():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "notes.txt").write_text("notes")
+    assert readers.read_file(tmp_path).depth == 5
+
+
+def test_the_same_file_twice_counts_once() -> None:
+    files = series(3)
+    assert readers.read_series([*files, ("copy.dcm", files[0][1])]).depth == 3
+
+
+def test_mixed_files_are_refused_with_the_reason() -> None:
+    cases = [
+        ({"SeriesInstanceUID": generate_uid()}, "2 different series"),
+        ({"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, "different directions"),
+        ({"ImagePositionPatient": [-10, -20, 3.0]}, "same place"),
+    ]
+    for fields, words in cases:
+        other = series(1, **fields)
+        with pytest.raises(ScanError, match=words):
+            readers.read_series([*series(3), *other])
+    with pytest.raises(ScanError, match="differ in size"):
+        readers.read_series([*series(2), ("z", dicom(np.zeros((4, 4), np.uint16)))])
+
+
+def test_frames_are_slices(ramp: np.ndarray) -> None:
+    frames = np.stack([ramp, ramp + 1, ramp + 2])
+    volume = read(frames, PixelSpacing=[1, 1], SpacingBetweenSlices="2")
+    assert np.array_equal(volume.voxels, frames)
+    assert volume.spacing_mm == (2.0, 1.0, 1.0)
+
+
+def group(**sequences: Dataset) -> Dataset:
+    item = Dataset()
+    for name, inner in sequences.items():
+        setattr(item, name, [inner])
+    return item
+
+
+def values(**fields: object) -> Dataset:
+    item = Dataset()
+    for name, value in fields.items():
+        setattr(item, name, value)
+    return item
+
+
+def test_an_enhanced_image_is_sorted_and_scaled_frame_by_frame() -> None:
+    frames = np.stack([np.full((4, 4), place, np.uint16) for place in (2, 0, 1)])
+    shared = group(
+        PixelMeasuresSequence=values(PixelSpacing=[0.5, 0.5], SliceThickness="4"),
+        PlaneOrientationSequence=values(ImageOrientationPatient=[1, 0, 0, 0, 1, 0]),
+    )
+    own = [
+        group(
+            PlanePositionSequence=values(ImagePositionPatient=[0, 0, 5.0 * place]),
+            PixelValueTransformationSequence=values(RescaleSlope=10 + place, RescaleIntercept=0),
+        )
+        for place in (2, 0, 1)
+    ]
+    volume = read(
+        frames, SharedFunctionalGroupsSequence=[shared], PerFrameFunctionalGroupsSequence=own
+    )
+    assert volume.voxels[:, 0, 0].tolist() == [0, 11, 24]
+    assert volume.spacing_mm == (5.0, 0.5, 0.5)
+
+
+def packed(pixels: np.ndarray, syntax: str, format: str, **options: object) -> FileDataset:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format, **options)
+    ds = dataset(pixels)
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.PixelData = encapsulate([buffer.getvalue()])
+    ds["PixelData"].VR = "OB"
+    return ds
+
+
+def test_compressed_pixels_are_read(ramp: np.ndarray) -> None:
+    grey = (ramp // 16).astype(np.uint8)
+    jpeg = readers.read(stored(packed(grey, JPEGBaseline8Bit, "JPEG", quality=100)), "x")
+    assert np.abs(jpeg.voxels[0] - grey).max() < 5
+    wavelet = packed(ramp, JPEG2000Lossless, "JPEG2000", irreversible=False)
+    assert np.array_equal(readers.read(stored(wavelet), "x").voxels[0], ramp)
+    runs = dataset(ramp)
+    runs.compress(RLELossless)
+    assert np.array_equal(readers.read(stored(runs), "x").voxels[0], ramp)
+
+
+def test_compressed_pixels_larger_than_the_header_says_are_not_unpacked(ramp: np.ndarray) -> None:
+    ds = packed((ramp // 16).astype(np.uint8), JPEGBaseline8Bit, "JPEG")
+    ds.Rows, ds.Columns = 4, 4
+    with pytest.raises(ScanError, match="differ in size"):
+        readers.read(stored(ds), "x")
+
+
+@pytest.mark.parametrize("syntax", [DeflatedExplicitVRLittleEndian, JPEGLosslessSV1])
+def test_deflated_and_unsupported_syntaxes_are_refused(ramp: np.ndarray, syntax: str) -> None:
+    data = dicom(ramp).replace(b"1.2.840.10008.1.2.1\0", syntax.encode().ljust(20, b"\0"), 1)
+    if len(syntax) > 20:
+        ds = dataset(ramp)
+        ds.file_meta.TransferSyntaxUID, ds.PixelData = syntax, encapsulate([bytes(10)])
+        ds["PixelData"].VR = "OB"
+        data = stored(ds)
+    with pytest.raises(ScanError, match="transfer syntax"):
+        readers.read(data, "x")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"Rows": 3}, "announces"),
+        ({"Rows": 60_000, "Columns": 60_000}, "60000 x 60000"),
+        ({"NumberOfFrames": 3}, "announces"),
+        ({"NumberOfFrames": 5000}, "2048 slices"),
+        ({"Rows": 0}, "no pixels"),
+        ({"BitsAllocated": 64}, "bits a pixel"),
+        ({"BitsAllocated": 1}, "bits a pixel"),
+        ({"SamplesPerPixel": 4}, "bits a pixel"),
+        ({"RescaleSlope": "0"}, "slope is 0"),
+        ({"RescaleSlope": "1e300"}, "not finite"),
+        ({"PixelData": b""}, "announces"),
+    ],
+)
+def test_hostile_headers_are_refused(ramp: np.ndarray, fields: dict, words: str) -> None:
+    with pytest.raises(ScanError, match=words):
+        read(ramp, **fields)
+
+
+def test_a_dicom_without_an_image_is_refused(ramp: np.ndarray) -> None:
+    ds = dataset(ramp)
+    del ds.PixelData
+    with pytest.raises(ScanError, match="without an image"):
+        readers.read(stored(ds), "report.dcm")
+
+
+def test_a_file_cut_short_is_refused(ramp: np.ndarray) -> None:
+    data = dicom(ramp)
+    for keep in (132, 150, 300, len(data) // 2, len(data) - 10):
+        with pytest.raises(ScanError, match="x: "):
+            readers.read(data[:keep], "x")
+
+
+def test_200_flipped_bits_give_a_volume_or_a_typed_refusal(ramp: np.ndarray) -> None:
+    data = dicom(ramp, PixelSpacing=[1, 1], ImagePositionPatient=[0, 0, 0])
+    for bit in np.random.default_rng(0).choice(8 * (len(data) - ramp.nbytes), 200, replace=False):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << (bit % 8)
+        try:
+            assert np.isfinite(readers.read(bytes(damaged), "x").voxels).all()
+        except ScanError as error:
+            assert str(error).startswith("x: ")  # noqa: PT017
+
+
+@pytest.mark.real_data
+def test_a_real_series_is_in_order(real_data: Path) -> None:
+    folder = real_data / "scans" / "t1_dicom_series"
+    volume = readers.read_file(folder)
+    assert volume.voxels.shape == (10, 384, 274)
+    assert volume.spacing_mm == pytest.approx((5.333, 0.667, 0.700), rel=1e-3)
+    for index, path in enumerate(sorted(folder.iterdir())):
+        assert np.array_equal(volume.voxels[index], pydicom.dcmread(path).pixel_array)

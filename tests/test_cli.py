@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from brainseg import cli, runs
+
+VERBS = (
+    "demo",
+    "download",
+    "inspect",
+    "train",
+    "evaluate",
+    "predict",
+    "saliency",
+    "runs",
+    "devices",
+    "architecture",
+)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([verb, "--help"])
+    assert stop.value.code == 0
+    assert "usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["inspect", "--data", "/nowhere"], "/nowhere"),
+        (["train", "--data", "/nowhere", "--model", "unet"], "/nowhere"),
+        (["train", "--model", "unet"], "--data DIR"),
+        (["train", "--resume"], "--run DIR"),
+        (["train", "--data", ".", "--model", "unet", "--epochs", "0"], "epochs"),
+        (["predict", "--model", "nope", "--out", "o", "pyproject.toml"], "nope"),
+        (["predict", "--model", "unet", "--out", "o", "/nowhere.png"], "/nowhere.png"),
+        (["evaluate", "--model", "nope", "--data", "/nowhere"], "no"),
+        (["runs", "show", "nope"], "nope"),
+        (["runs", "stop", "nope"], "nope"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+):
+    assert cli.main(words) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
+
+
+def test_demo_then_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["demo", "--to", str(tmp_path / "d"), "--count", "12"]) == 0
+    capsys.readouterr()
+    assert cli.main(["inspect", "--data", str(tmp_path / "d"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["slices"] == facts["with_truth"] == 12
+    assert facts["synthetic"]
+    assert facts["problems"] == []
+
+
+def test_inspect_names_what_is_wrong(demo_data: Path, tmp_path: Path, capsys):
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    for number in (1, 2):
+        cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), np.zeros((8, 8), np.uint8))
+    cv2.imwrite(str(tmp_path / "masks" / "1_mask.png"), np.zeros((4, 4), np.uint8))
+    cv2.imwrite(str(tmp_path / "masks" / "9_mask.png"), np.zeros((8, 8), np.uint8))
+    assert cli.main(["inspect", "--data", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    for part in ("orphan mask", "9_mask.png", "size mismatch", "missing mask", "2.png"):
+        assert part in said
+
+
+def test_runs_list_and_show_speak_json(demo_data: Path, capsys: pytest.CaptureFixture[str]):
+    from brainseg.training.planning import new_run
+    from brainseg.training.recipes import recipe
+
+    run = new_run(recipe("quick", model="unet", data=str(demo_data)))
+    assert cli.main(["runs", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["run_id"] == run.name
+    assert cli.main(["runs", "show", run.name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"]["state"] == "queued"
+    assert runs.status(run).epoch == 0

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from brainseg import networks, paths
+from brainseg.errors import NetworkError
+from brainseg.networks import NetworkConfig
+
+
+def make_network(folder: Path, **changes: object) -> Path:
+    values = {"name": "unet", "architecture": "unet", "size": 128, "base": 16, "depth": 4}
+    folder.mkdir(parents=True)
+    networks.write_network_json(folder, NetworkConfig(**{**values, **changes}))  # type: ignore[arg-type]
+    (folder / "network.xml").write_text("<net/>")
+    (folder / "network.bin").write_bytes(bytes(1000))
+    (folder / "weights.npz").write_bytes(b"weights")
+    networks.seal(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_network(tmp_path / "network", trained_on="folds 0-2", threshold=0.4)
+
+
+def rewrite(folder: Path, **changes: object) -> None:
+    path = folder / "network.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    networks.seal(folder)
+
+
+def test_what_is_written_is_read_back(folder: Path) -> None:
+    config = networks.read_network(folder)
+    assert (config.name, config.size, config.threshold) == ("unet", 128, 0.4)
+    assert config.trained_on == "folds 0-2"
+    assert not list(folder.glob(".*"))
+
+
+def test_the_manifest_is_what_sha256sum_reads(folder: Path) -> None:
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    assert [line[64:66] for line in lines] == ["  "] * 4
+    assert {line[66:] for line in lines} == set(networks.LISTED)
+
+
+@pytest.mark.parametrize("name", networks.LISTED)
+def test_one_flipped_bit_is_noticed_in_every_file(folder: Path, name: str) -> None:
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(NetworkError, match=name):
+        networks.read_network(folder)
+
+
+@pytest.mark.parametrize("name", [*networks.LISTED, "SHA256SUMS"])
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(NetworkError, match=name):
+        networks.read_network(folder)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "code.py", "network.bin"])
+def test_names_outside_the_allowlist_and_doubles_are_refused(folder: Path, name: str) -> None:
+    with (folder / "SHA256SUMS").open("a") as file:
+        file.write(f"{'0' * 64}  {name}\n")
+    with pytest.raises(NetworkError, match="unexpected line"):
+        networks.read_network(folder)
+
+
+def test_weights_that_the_manifest_does_not_list_are_refused(folder: Path) -> None:
+    lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
+    (folder / "SHA256SUMS").write_text("".join(x for x in lines if "weights" not in x))
+    with pytest.raises(NetworkError, match=r"does not list weights\.npz"):
+        networks.read_network(folder)
+
+
+def test_a_link_is_refused(folder: Path) -> None:
+    target = folder.parent / "elsewhere.bin"
+    shutil.move(folder / "network.bin", target)
+    (folder / "network.bin").symlink_to(target)
+    with pytest.raises(NetworkError, match="plain file"):
+        networks.read_network(folder)
+
+
+def test_a_pipe_does_not_hang(folder: Path) -> None:
+    (folder / "network.bin").unlink()
+    os.mkfifo(folder / "network.bin")
+    with pytest.raises(NetworkError, match="plain file"):
+        networks.read_network(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": 10**9}, "size"),
+        ({"size": 128.0}, "size"),
+        ({"size": True}, "size"),
+        ({"size": 100}, "multiple of 16"),
+        ({"base": 0}, "base"),
+        ({"depth": 40}, "depth"),
+        ({"threshold": 1.5}, "threshold"),
+        ({"threshold": "0.5"}, "threshold"),
+        ({"architecture": "lambda"}, "architecture"),
+        ({"schema": 2}, "another version"),
+        ({"preprocessing": "zscore"}, "another version"),
+        ({"name": 7}, "name"),
+        ({"extra": 1}, "unknown keys: extra"),
+        ({"trained_on": "x" * 70_000}, "64 kB"),
+    ],
+)
+def test_an_invalid_description_is_refused(folder: Path, changes: dict, message: str) -> None:
+    rewrite(folder, **changes)
+    with pytest.raises(NetworkError, match=message):
+        networks.read_network(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null", "[" * 50_000])
+def test_a_description_that_is_no_object_is_refused(folder: Path, text: str) -> None:
+    (folder / "network.json").write_text(text)
+    networks.seal(folder)
+    with pytest.raises(NetworkError, match="JSON"):
+        networks.read_network(folder)
+
+
+def test_an_invalid_description_is_never_written(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match="base"):
+        make_network(tmp_path / "network", base=1000)
+
+
+def test_an_unfinished_network_is_not_sealed(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match=r"network\.xml"):
+        networks.seal(tmp_path)
+
+
+def test_shipped_networks_come_before_runs_and_the_newest_run_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "PRETRAINED", tmp_path / "shipped")
+    make_network(tmp_path / "shipped" / "resunet", architecture="resunet")
+    for run in ("20260101-000000-unet", "20260201-000000-unet"):
+        make_network(paths.runs() / run / "network")
+    (paths.runs() / "20260301-000000-unet" / "network").mkdir(parents=True)
+    found = networks.list_networks()
+    assert [ref.name for ref in found] == [
+        "resunet",
+        "20260201-000000-unet",
+        "20260101-000000-unet",
+    ]
+    assert [ref.kind for ref in found] == ["shipped", "run", "run"]
+    assert [networks.find_network(ref.name) for ref in found] == [ref.folder for ref in found]
+
+
+def test_a_path_to_the_network_or_to_its_run_is_found(folder: Path) -> None:
+    assert networks.find_network(str(folder)) == folder
+    assert networks.find_network(str(folder.parent)) == folder
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "../..", "/dev/null", "a\nb"])
+def test_an_unknown_name_is_answered_with_the_known_ones(text: str) -> None:
+    make_network(paths.runs() / "20260101-000000-unet" / "network")
+    with pytest.raises(NetworkError, match="20260101-000000-unet"):
+        networks.find_network(text)
+
+
+def test_a_home_that_does_not_exist_is_a_plain_refusal() -> None:
+    with pytest.raises(NetworkError, match="no network named"):
+        networks.find_network("~nobody-of-this-name/network")
+
+
+def test_what_is_shipped_passes_its_own_checks() -> None:
+    shipped = [ref for ref in networks.list_networks() if ref.kind == "shipped"]
+    for ref in shipped:
+        assert networks.read_network(ref.folder).architecture == ref.name

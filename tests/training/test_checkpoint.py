@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainseg.errors import RunError
+from brainseg.training import checkpoint
+from brainseg.training.checkpoint import LATEST, DiskFullError, DivergedError
+
+
+def _commit(folder: Path, epoch: int) -> None:
+    arrays = {"model/000": np.full(100, epoch, np.float32)}
+    checkpoint.commit(folder, arrays, {"epoch": epoch, "batch": 0}, pointer=LATEST)
+
+
+def test_the_newest_of_two_generations_is_loaded(tmp_path: Path):
+    for epoch in (1, 2, 3):
+        _commit(tmp_path, epoch)
+    arrays, state = checkpoint.load(tmp_path)
+    assert state["epoch"] == 3
+    assert arrays["model/000"][0] == 3
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "remove"])
+def test_a_damaged_generation_falls_back_to_the_one_before(tmp_path: Path, damage: str):
+    _commit(tmp_path, 1)
+    _commit(tmp_path, 2)
+    path = next(tmp_path.glob("latest-00002*.npz"))
+    raw = bytearray(path.read_bytes())
+    if damage == "flip":
+        raw[len(raw) // 2] ^= 1
+    path.write_bytes({"truncate": raw[:50], "flip": raw, "empty": b"", "remove": b""}[damage])
+    if damage == "remove":
+        path.unlink()
+    assert checkpoint.load(tmp_path)[1]["epoch"] == 1
+
+
+def test_nothing_intact_is_said_so(tmp_path: Path):
+    with pytest.raises(RunError, match="no intact checkpoint"):
+        checkpoint.load(tmp_path)
+    assert not checkpoint.exists(tmp_path)
+
+
+def test_weights_that_are_not_finite_are_never_written(tmp_path: Path):
+    _commit(tmp_path, 1)
+    bad = {"model/000": np.array([1, np.nan], np.float32)}
+    with pytest.raises(DivergedError, match="model/000"):
+        checkpoint.commit(tmp_path, bad, {"epoch": 2, "batch": 0}, pointer=LATEST)
+    assert checkpoint.load(tmp_path)[1]["epoch"] == 1
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    _commit(tmp_path, 1)
+
+    class Usage:
+        free = 1000
+
+    monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda _: Usage)
+    with pytest.raises(DiskFullError, match="disk full"):
+        _commit(tmp_path, 2)
+    assert checkpoint.load(tmp_path)[1]["epoch"] == 1
+
+
+def test_leftovers_of_a_killed_write_are_swept(tmp_path: Path):
+    (tmp_path / ".latest-00001-000000.npz.77.tmp").write_bytes(b"half")
+    _commit(tmp_path, 1)
+    assert not list(tmp_path.glob(".*.tmp"))

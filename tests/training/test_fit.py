@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainseg import runs
+from brainseg.training import checkpoint
+from brainseg.training.checkpoint import DivergedError
+from brainseg.training.fit import Data, Trainer
+from brainseg.training.recipes import RunConfig, recipe
+from brainseg.training.reporter import Reporter
+from brainseg.types import Split
+
+SPLIT = Split(train=tuple(range(24)), val=tuple(range(24, 30)), test=(), seed=0, unit="slice")
+
+
+class StopsAt(Reporter):
+    """Asks to stop before batch ``at``."""
+
+    at, seen = 0, 0
+
+    def stop_requested(self) -> bool:
+        self.seen += 1
+        return self.seen == self.at
+
+
+def _config(**overrides) -> RunConfig:
+    settings = {"size": 32, "base": 2, "depth": 2, "epochs": 3} | overrides
+    return recipe("quick", model="resunet", data="x", **settings)
+
+
+def _data() -> Data:
+    random = np.random.default_rng(0)
+    images = (random.random((30, 32, 32)) * 120).astype(np.uint8)
+    masks = np.zeros_like(images)
+    for image, mask, (row, column) in zip(
+        images, masks, random.integers(4, 24, (30, 2)), strict=True
+    ):
+        image[row : row + 6, column : column + 6] += 100
+        mask[row : row + 6, column : column + 6] = 1
+    return Data(images=images, masks=masks, train=SPLIT.train, val=SPLIT.val)
+
+
+def _trainer(config: RunConfig, run: Path, kind: type[Reporter] = Reporter) -> Trainer:
+    return Trainer(config, run / "checkpoint", kind(run, config.model, transposed=False))
+
+
+def _curves(run: Path) -> list[tuple[float, ...]]:
+    return [(r.loss, r.dice, r.accuracy, r.val_loss, r.val_dice) for r in runs.history(run)]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("whole")
+    runs.write_config(run, _config(), SPLIT)
+    assert _trainer(_config(), run).fit(_data())
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(finished: Path) -> list[tuple[float, ...]]:
+    return _curves(finished)
+
+
+@pytest.mark.parametrize("stop_before_batch", [1, 5])
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(
+    tmp_path: Path, whole: list[tuple[float, ...]], stop_before_batch: int
+):
+    runs.write_config(tmp_path, _config(), SPLIT)
+    first = _trainer(_config(), tmp_path, StopsAt)
+    first.reporter.at = stop_before_batch
+    assert not first.fit(_data())
+    second = _trainer(_config(), tmp_path)
+    second.restore()
+    assert second.fit(_data())
+    assert _curves(tmp_path) == whole
+
+
+def test_an_epoch_whose_record_was_lost_in_a_kill_comes_back(
+    tmp_path: Path, whole: list[tuple[float, ...]]
+):
+    runs.write_config(tmp_path, _config(), SPLIT)
+    trainer = _trainer(_config(), tmp_path, StopsAt)
+    trainer.reporter.epoch = lambda record: (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(_data())
+    assert runs.history(tmp_path) == ()
+    again = _trainer(_config(), tmp_path)
+    again.restore()
+    again.fit(_data())
+    assert _curves(tmp_path) == whole
+
+
+def test_learning_happens(whole: list[tuple[float, ...]]):
+    assert whole[-1][0] < whole[0][0]
+
+
+def test_patience_ends_a_run_that_does_not_improve(tmp_path: Path):
+    config = _config(epochs=50, patience=2, learning_rate=1e-8, ema_decay=0.0, warmup_epochs=0)
+    runs.write_config(tmp_path, config, SPLIT)
+    trainer = _trainer(config, tmp_path)
+    assert trainer.fit(_data())
+    assert len(runs.history(tmp_path)) < 50
+    assert trainer.progress.wait == 2
+
+
+def test_a_rate_that_explodes_fails_and_keeps_the_best_finite(tmp_path: Path):
+    config = _config(learning_rate=1e20, warmup_epochs=0, schedule="constant", ema_decay=0.0)
+    runs.write_config(tmp_path, config, SPLIT)
+    with pytest.raises(DivergedError, match="diverged"):
+        _trainer(config, tmp_path).fit(_data())
+    if checkpoint.exists(tmp_path / "checkpoint", checkpoint.BEST):
+        checkpoint.load(tmp_path / "checkpoint", checkpoint.BEST)
+
+
+def test_the_best_weights_are_those_of_the_best_epoch(finished: Path):
+    _, state = checkpoint.load(finished / "checkpoint", checkpoint.BEST)
+    best = [record for record in runs.history(finished) if record.best][-1]
+    assert state["epoch"] == best.epoch
+    assert state["best"] == pytest.approx(best.val_dice)
+
+
+def test_previews_show_the_same_slices_every_epoch(finished: Path):
+    found = runs.previews(finished)
+    assert {epoch: len(pictures) for epoch, pictures in found.items()} == {1: 4, 2: 4, 3: 4}

@@ -1,0 +1,1 @@
+"""The only shared code that imports streamlit: frame, caches, widgets, charts, viewer."""

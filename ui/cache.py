@@ -1,0 +1,244 @@
+"""Streamlit caches around the library's readers, and the only door to the networks' runtime.
+
+Everything is bounded and keyed by names and digests, never by pixels. What is handed out is
+shared between sessions: arrays are read-only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import streamlit as st
+
+from brainseg import networks as network_folders
+from brainseg import paths
+from brainseg.data import catalog as catalogs
+from brainseg.data.catalog import Catalog
+from brainseg.errors import BrainsegError, DataError
+from brainseg.networks import NetworkRef
+from brainseg.types import BoolArray, FloatArray, Prediction, Sample, Scan
+
+if TYPE_CHECKING:
+    from brainseg.inference import Segmenter
+
+DEMO_SLICES = 60
+_making_demo = threading.Lock()
+
+
+class DatasetRef(NamedTuple):
+    """A dataset folder that can be chosen on screen."""
+
+    label: str
+    root: str
+    synthetic: bool
+
+
+def _stamp(root: str) -> tuple[int, ...]:
+    """Modification times of a dataset folder and its subfolders: changes when files come or go."""
+    folder = Path(root)
+    try:
+        children = sorted(child for child in folder.iterdir() if child.is_dir())
+        return tuple(path.stat().st_mtime_ns for path in (folder, *children))
+    except OSError:
+        return ()
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _catalog(root: str, stamp: tuple[int, ...]) -> Catalog:
+    return catalogs.read_catalog(Path(root))
+
+
+def catalog(root: str) -> Catalog:
+    """Return the index of a dataset folder, read again whenever files came or went."""
+    return _catalog(root, _stamp(root))
+
+
+def _settings_file() -> Path:
+    return paths.home() / "datasets.json"
+
+
+def _named_folders() -> list[str]:
+    """Folders that the user named: in BRAINSEG_DATA, or in ``datasets.json`` under the home."""
+    named = [part for part in os.environ.get("BRAINSEG_DATA", "").split(os.pathsep) if part]
+    try:
+        listed = json.loads(_settings_file().read_text())
+    except (OSError, ValueError):
+        listed = []
+    return named + [part for part in listed if isinstance(part, str)]
+
+
+def datasets() -> list[DatasetRef]:
+    """Return every dataset folder that can be read: the user's own, Kaggle's, the demo's."""
+    found: dict[str, DatasetRef] = {}
+    taken: set[str] = set()
+    for folder in (*_named_folders(), str(paths.kaggle()), str(paths.demo())):
+        root = str(Path(folder).expanduser().resolve())
+        if root in found or not Path(root).is_dir():
+            continue
+        try:
+            synthetic = catalog(root).synthetic
+        except (BrainsegError, OSError):
+            continue
+        label = _label(Path(root), taken)
+        taken.add(label)
+        found[root] = DatasetRef(label, root, synthetic)
+    return list(found.values())
+
+
+def _label(root: Path, taken: set[str]) -> str:
+    known = {paths.demo().resolve(): "Demo", paths.kaggle().resolve(): "Kaggle"}
+    label = known.get(root, root.name)
+    return label if label not in taken else f"{root.parent.name}/{label}"
+
+
+def ensure_demo() -> None:
+    """Make the demo data, under a progress bar, when there is no dataset at all."""
+    if datasets():
+        return
+    from brainseg.data.demo import make_demo  # brings the anatomical template: only when needed
+
+    bar = st.progress(0.0, text="Making the synthetic demo data: once, about half a minute.")
+    try:
+        with _making_demo:
+            if not datasets():
+                make_demo(
+                    paths.demo(),
+                    count=DEMO_SLICES,
+                    progress=lambda done, total: bar.progress(
+                        done / total, text=f"Making the synthetic demo data: {done} of {total}"
+                    ),
+                )
+    except OSError as error:
+        raise DataError(
+            f"the demo data cannot be written to {paths.demo()} ({error.strerror}); "
+            "set BRAINSEG_HOME to a folder that can be written"
+        ) from error
+    finally:
+        bar.empty()
+
+
+def sample_image(root: str, number: int) -> FloatArray:
+    """Return the grey slice of a sample as filed, (H, W), read-only."""
+    return _sample_array(root, catalog(root).digest, number, "image")
+
+
+def sample_mask(root: str, number: int) -> BoolArray | None:
+    """Return the true mask as filed, (H, W) bool, or None where it is unknown."""
+    return _sample_array(root, catalog(root).digest, number, "mask")
+
+
+def sample_saliency(root: str, number: int, which: int) -> FloatArray | None:
+    """Return saliency map 1 or 2 of a sample as filed, or None where there is none."""
+    return _sample_array(root, catalog(root).digest, number, f"saliency {which}")
+
+
+@st.cache_resource(max_entries=96, show_spinner=False)
+def _sample_array(root: str, digest: str, number: int, what: str):
+    sample = catalog(root).by_number(number)
+    if what == "image":
+        array = catalogs.read_image(sample)
+    elif what == "mask":
+        array = catalogs.read_mask(sample)
+    else:
+        array = catalogs.read_saliency(sample, 1 if what.endswith("1") else 2)
+    if array is not None:
+        array.setflags(write=False)
+    return array
+
+
+def networks() -> tuple[NetworkRef, ...]:
+    """Return the networks that can predict: the shipped ones, then the finished runs."""
+    return tuple(network_folders.list_networks())
+
+
+def _network_stamp(folder: Path) -> str:
+    try:
+        return str((folder / "network.json").stat().st_mtime_ns)
+    except OSError:
+        return "missing"
+
+
+@st.cache_resource(max_entries=6, show_spinner="Opening the network")
+def _segmenter(folder: str, stamp: str) -> Segmenter:
+    from brainseg.inference import Segmenter
+
+    return Segmenter.load(Path(folder))
+
+
+def segmenter(name: str) -> Segmenter:
+    """Return the opened network of that name (shipped, run or path); checked, compiled once."""
+    folder = network_folders.find_network(name)
+    return _segmenter(str(folder), _network_stamp(folder))
+
+
+def prediction(network: str, root: str, number: int) -> Prediction:
+    """Return a network's prediction of a dataset slice, in the geometry of the file."""
+    stamp = _network_stamp(network_folders.find_network(network))
+    return _prediction(network, stamp, root, catalog(root).digest, number)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Segmenting")
+def _prediction(network: str, stamp: str, root: str, digest: str, number: int) -> Prediction:
+    pixels = sample_image(root, number)
+    return _predict(network, Scan(pixels=pixels, source=f"{Path(root).name} {number}"))
+
+
+def predict_upload(network: str, scan_id: str, index: int, scan: Scan) -> Prediction:
+    """Return a network's prediction of slice ``index`` of the upload with digest ``scan_id``."""
+    stamp = _network_stamp(network_folders.find_network(network))
+    return _upload_prediction(network, stamp, scan_id, index, scan)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Segmenting", scope="session")
+def _upload_prediction(
+    network: str, stamp: str, scan_id: str, index: int, _scan: Scan
+) -> Prediction:
+    return _predict(network, _scan)
+
+
+def _predict(network: str, scan: Scan) -> Prediction:
+    found = segmenter(network).predict(scan)
+    found.probability.setflags(write=False)
+    return found
+
+
+def thumbnail(root: str, number: int) -> bytes:
+    """Return a small WebP of a sample, upright, the true outline on it."""
+    return _thumbnail(root, catalog(root).digest, number)
+
+
+def mask_areas(root: str) -> dict[int, int]:
+    """Return the area in pixels of every true mask that there is, by sample number."""
+    return _mask_areas(root, catalog(root).digest)
+
+
+@st.cache_data(max_entries=6, show_spinner="Measuring the masks, once for this dataset")
+def _mask_areas(root: str, digest: str) -> dict[int, int]:
+    def area(sample: Sample) -> int | None:
+        if sample.mask is None:
+            return 0
+        try:
+            return int(catalogs.read_mask(sample).sum())
+        except BrainsegError:  # listed among the problems; one bad file hides no other
+            return None
+
+    samples = catalog(root).with_truth
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        areas = pool.map(area, samples)
+    return {s.number: px for s, px in zip(samples, areas, strict=True) if px is not None}
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def _thumbnail(root: str, digest: str, number: int) -> bytes:
+    from ui import pictures
+
+    listed = catalog(root)
+    sample = listed.by_number(number)
+    return pictures.thumbnail(
+        catalogs.read_image(sample), catalogs.read_mask(sample), listed.orientation
+    )

@@ -1,0 +1,212 @@
+"""One slice with all that is known of it, turned upright, ready for the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from brainseg import palette
+from brainseg.data.catalog import Catalog, upright
+from brainseg.networks import NetworkRef
+from brainseg.types import TUMOURS, BoolArray, ByteArray, FloatArray, Prediction, Sample
+from ui import cache, frame, pictures, widgets
+from ui.viewer import Layer, Panel
+
+TRUTH = "True mask"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case:
+    """A slice, its truth if known, and the predictions of the chosen networks by label."""
+
+    name: str
+    pixels: FloatArray  # (H, W), upright
+    truth: BoolArray | None = None
+    spacing_mm: tuple[float, float] | None = None
+    scene: str = ""
+    predictions: dict[str, Prediction] = field(default_factory=dict)
+    colours: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def pixel_mm2(self) -> float | None:
+        """Area of one pixel, None where the file does not say."""
+        return None if self.spacing_mm is None else self.spacing_mm[0] * self.spacing_mm[1]
+
+    @property
+    def aspect(self) -> float:
+        """Height of a pixel in widths."""
+        return 1.0 if self.spacing_mm is None else self.spacing_mm[0] / self.spacing_mm[1]
+
+    @property
+    def picture(self) -> ByteArray:
+        """The slice as grey RGB in its display window."""
+        return pictures.grey(self.pixels)
+
+
+def of_sample(catalog: Catalog, sample: Sample, networks: Sequence[NetworkRef] = ()) -> Case:
+    """Return a slice of a dataset, segmented by the networks."""
+    root, number = str(catalog.root), sample.number
+    mask = cache.sample_mask(root, number)
+    found = {}
+    for ref in networks:
+        raw = cache.prediction(ref.name, root, number)
+        found[ref.label] = replace(raw, probability=upright(raw.probability, catalog))
+    return Case(
+        name=f"{catalog.name} {number}",
+        pixels=upright(cache.sample_image(root, number), catalog),
+        truth=None if mask is None else upright(mask, catalog),
+        scene=f"{root}/{number}",
+        predictions=found,
+        colours=_colours(networks),
+    )
+
+
+def of_upload(upload: widgets.Upload, index: int, networks: Sequence[NetworkRef]) -> Case:
+    """Return slice ``index`` of an upload, segmented by the networks."""
+    scan = upload.volume.slice(index)
+    return Case(
+        name=f"scan-{index + 1}",
+        pixels=scan.pixels,
+        spacing_mm=scan.spacing_mm,
+        scene=upload.digest,
+        predictions={
+            ref.label: cache.predict_upload(ref.name, upload.digest, index, scan)
+            for ref in networks
+        },
+        colours=_colours(networks),
+    )
+
+
+def _colours(networks: Sequence[NetworkRef]) -> dict[str, str]:
+    by_name = widgets.colours(networks)
+    return {ref.label: by_name[ref.name] for ref in networks}
+
+
+def facts_of(sample: Sample) -> str:
+    """Return what is known of a slice, in one line, safe to show as Markdown."""
+    kind = {"none": "no tumour", None: "tumour kind unknown"}.get(sample.tumour, sample.tumour)
+    patient = f"patient {frame.plain(sample.patient)}" if sample.patient else "patient unknown"
+    return f"Slice {sample.number} · {kind} · {patient}"
+
+
+def truth_of(case: Case) -> str | None:
+    """Return the name of the true mask among the layers, None where it is unknown."""
+    return None if case.truth is None else TRUTH
+
+
+def layers(case: Case) -> list[Layer]:
+    """Return what can be drawn over the slice: the true mask, then each network's probability."""
+    truth = [] if case.truth is None else [_layer(TRUTH, palette.TRUTH, case.truth)]
+    return truth + [
+        _layer(label, case.colours[label], found.probability)
+        for label, found in case.predictions.items()
+    ]
+
+
+def _layer(name: str, colour: str, values: FloatArray | BoolArray) -> Layer:
+    return Layer(name=name, colour=colour, values=values)
+
+
+def scan_panel(case: Case) -> Panel:
+    """Return the slice alone."""
+    return Panel(title="Scan", picture=case.picture, alt=f"Scan {case.name}")
+
+
+def saliency_panels(catalog: Catalog, sample: Sample) -> list[Panel]:
+    """Return the saliency maps that come with a sample, as given, in the app's heat map."""
+    panels = []
+    for which in (1, 2):
+        values = cache.sample_saliency(str(catalog.root), sample.number, which)
+        if values is not None:
+            title = f"Saliency map {which}"
+            panels.append(
+                Panel(title=title, picture=pictures.heat(upright(values, catalog)),
+                      alt=f"{title} of slice {sample.number}",
+                      scale=("0", "255"))
+            )  # fmt: skip
+    return panels
+
+
+def files_of(catalog: Catalog, sample: Sample) -> list[dict[str, str | int]]:
+    """Return one row per file of a sample: what it is, where, how large."""
+    files = (
+        ("Image", sample.image),
+        ("True mask", sample.mask),
+        ("Saliency map 1", sample.saliency[0]),
+        ("Saliency map 2", sample.saliency[1]),
+    )
+    return [
+        {"What": what, "File": str(path.relative_to(catalog.root)), "Bytes": path.stat().st_size}
+        for what, path in files
+        if path is not None
+    ]
+
+
+def summary_of(catalog: Catalog) -> list[dict[str, str | int]]:
+    """Return one row per kind of slice: how many slices and patients there are."""
+    rows = []
+    for kind in (*TUMOURS, None):
+        samples = [sample for sample in catalog.samples if sample.tumour == kind]
+        patients = {sample.patient for sample in samples if sample.patient}
+        if samples:
+            name = {"none": "no tumour", None: "unknown"}.get(kind, kind)
+            rows.append(
+                {"Tumour": name, "Slices": len(samples), "Patients": len(patients) or "unknown",
+                 "With true mask": sum(sample.has_truth for sample in samples)}
+            )  # fmt: skip
+    return rows
+
+
+def problems_of(catalog: Catalog) -> list[dict[str, str]]:
+    """Return one row per problem that indexing the folder found."""
+    return [{"Problem": p.kind, "File": str(p.path), "Detail": p.detail} for p in catalog.problems]
+
+
+def truth_panel(case: Case) -> Panel:
+    """Return the slice with its true mask, or alone where none is known."""
+    if case.truth is None:
+        return Panel(title="Scan", picture=case.picture, alt=f"Scan {case.name}")
+    return Panel(
+        title=TRUTH, picture=case.picture, alt=f"Scan {case.name} with its true mask",
+        layers=(TRUTH,), scored=(TRUTH,), colour=palette.TRUTH,
+    )  # fmt: skip
+
+
+def network_panel(case: Case, label: str) -> Panel:
+    """Return the slice with what one network found."""
+    return Panel(
+        title=label, picture=case.picture, alt=f"Scan {case.name} with the tumour {label} found",
+        layers=(label,), scored=(label,), colour=case.colours[label],
+    )  # fmt: skip
+
+
+def agreement_panel(case: Case, first: str, second: str, title: str) -> Panel:
+    """Return the slice with where two layers agree, and where only one sees a tumour."""
+    return Panel(
+        title=title, picture=case.picture, agreement=(first, second),
+        alt=f"Scan {case.name} with where {first} and {second} agree and disagree",
+    )  # fmt: skip
+
+
+def comparison(case: Case, first: str, second: str) -> list[Panel]:
+    """Return both networks and where they disagree; each against the truth where it is known."""
+    found = [network_panel(case, first), network_panel(case, second)]
+    between = agreement_panel(case, first, second, f"{first} and {second}")
+    if case.truth is None:
+        return [*found, between]
+    errors = [
+        agreement_panel(case, TRUTH, name, f"{name} against the truth") for name in (first, second)
+    ]
+    return [*found, truth_panel(case), *errors, between]
+
+
+def all_panel(case: Case) -> Panel:
+    """Return the slice with every outline on it."""
+    names = tuple(layer.name for layer in layers(case))
+    alt = f"Scan {case.name} with the outlines of: {', '.join(names)}"
+    return Panel(title="Scan", picture=case.picture, alt=alt, layers=names, scored=names)
+
+
+def highest(case: Case) -> dict[str, float]:
+    """Return the highest probability that each network gives anywhere on the slice."""
+    return {label: float(p.probability.max()) for label, p in case.predictions.items()}

@@ -1,0 +1,162 @@
+"""Learning curves, and the frame that every Plotly figure shares.
+
+Text and grid colours come from Streamlit's theme, the rest from the palette. Figures are pure
+functions of records; :func:`show` puts one on the page with the same key every time, so that a
+live chart moves instead of flickering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from brainseg import palette
+from brainseg.types import EpochRecord
+
+Axis = Literal["epoch", "time"]
+CONFIG = {"displaylogo": False, "displayModeBar": False, "responsive": True, "scrollZoom": False}
+TITLES = {"dice": "Dice", "accuracy": "Accuracy", "loss": "Loss"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Curve:
+    """The history of one run and how it is drawn."""
+
+    label: str
+    colour: str
+    records: tuple[EpochRecord, ...]
+    best_epoch: int | None = None
+
+
+def show(figure: go.Figure, key: str, alt: str) -> None:
+    """Draw ``figure`` under a constant ``key``; ``alt`` says in words what it shows."""
+    title = (figure.layout.meta or {}).get("title")
+    if title:
+        st.markdown(f"**{title}**")
+    figure.update_layout(uirevision=key)
+    st.plotly_chart(figure, key=key, config=CONFIG, alt=alt)
+
+
+def smooth(values: Sequence[float], weight: float) -> list[float]:
+    """Return the de-biased exponential mean; ``weight`` 0 returns the values unchanged."""
+    total, norm, smoothed = 0.0, 0.0, []
+    for value in values:
+        total = weight * total + (1 - weight) * value
+        norm = weight * norm + (1 - weight)
+        smoothed.append(total / norm)
+    return smoothed
+
+
+def colours(names: Sequence[str]) -> list[str]:
+    """Give each run its network's colour, and a spare one where that is already taken."""
+    spare = [c for c in palette.OTHER_RUNS if c != palette.TRUTH]
+    taken: list[str] = []
+    for name in names:
+        wanted = palette.of_model(name)
+        free = [c for c in (wanted, *spare) if c not in taken]
+        taken.append(free[0] if free else palette.REFERENCE)
+    return taken
+
+
+def layout(figure: go.Figure, *, title: str, height: int, y: str = "", x: str = "") -> go.Figure:
+    """Apply the one frame that every figure shares: small margins, legend above, no box.
+
+    ``show`` writes the title above the figure, where a wrapping legend cannot run into it.
+    """
+    figure.update_layout(
+        meta={"title": title},
+        height=height,
+        margin={"l": 8, "r": 12, "t": 32, "b": 8},
+        legend={"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"},
+        xaxis={"title": {"text": x}, "zeroline": False, "automargin": True},
+        yaxis={"title": {"text": y}, "zeroline": False, "automargin": True},
+        hoverlabel={"namelength": -1},
+    )
+    return figure
+
+
+def learning_curves(
+    curves: Sequence[Curve], metric: str, *, axis: Axis = "epoch", smoothing: float = 0.0
+) -> go.Figure:
+    """Draw ``metric`` ("dice", "accuracy" or "loss") of several runs over each other.
+
+    Validation is solid, training dotted; the best epoch carries a ring, and accuracy the line that
+    an all-background mask reaches on the same validation slices.
+    """
+    figure = go.Figure()
+    scale = _time_scale(curves)
+    for curve in curves:
+        xs = [r.epoch if axis == "epoch" else r.elapsed / scale[0] for r in curve.records]
+        _line(figure, curve, xs, metric, smoothing, part="training")
+        _line(figure, curve, xs, metric, smoothing, part="validation")
+        _mark_best(figure, curve, xs, metric)
+    if metric == "accuracy":
+        _background_line(figure, curves)
+    name = "Epoch" if axis == "epoch" else f"Training time ({scale[1]})"
+    layout(figure, title=TITLES[metric], height=320 if metric == "dice" else 240, x=name)
+    legend = metric == "dice"  # once is enough: the other two charts use the same colours
+    figure.update_layout(hovermode="x unified", showlegend=legend)
+    figure.update_xaxes(rangemode="tozero", tickformat="d" if axis == "epoch" else None)
+    if metric == "dice":
+        figure.update_yaxes(range=[0, 1], tickformat=".1f")
+    return figure
+
+
+def _time_scale(curves: Sequence[Curve]) -> tuple[float, str]:
+    longest = max((r.elapsed for c in curves for r in c.records), default=0.0)
+    if longest >= 2 * 3600:
+        return 3600.0, "hours"
+    return (60.0, "minutes") if longest >= 120 else (1.0, "seconds")
+
+
+def _line(
+    figure: go.Figure, curve: Curve, xs: list[float], metric: str, smoothing: float, *, part: str
+) -> None:
+    validation = part == "validation"
+    field = f"val_{metric}" if validation else metric
+    raw = [getattr(r, field) for r in curve.records]
+    line = {"color": curve.colour, "width": 2.2 if validation else 1.3}
+    line["dash"] = "solid" if validation else "dot"
+    mode = "lines+markers" if len(raw) < 12 and validation else "lines"
+    shared = {"x": xs, "legendgroup": curve.label, "mode": mode, "line": line}
+    shared["marker"] = {"size": 5, "color": curve.colour}
+    if smoothing and len(raw) > 2:
+        figure.add_scatter(y=raw, **shared, opacity=0.25, showlegend=False, hoverinfo="skip")
+    figure.add_scatter(
+        y=smooth(raw, smoothing),
+        **shared,
+        name=f"{curve.label} · {part}" if not validation else curve.label,
+        opacity=1.0 if validation else 0.75,
+        showlegend=validation,
+        hovertemplate="%{y:.4f}",
+    )
+
+
+def _mark_best(figure: go.Figure, curve: Curve, xs: list[float], metric: str) -> None:
+    for x, record in zip(xs, curve.records, strict=True):
+        if record.epoch == curve.best_epoch:
+            ring = {"size": 12, "symbol": "circle-open", "color": curve.colour}
+            figure.add_scatter(
+                x=[x],
+                y=[getattr(record, f"val_{metric}")],
+                mode="markers",
+                marker={**ring, "line": {"width": 2}},
+                legendgroup=curve.label,
+                showlegend=False,
+                hoverinfo="skip",
+            )
+
+
+def _background_line(figure: go.Figure, curves: Sequence[Curve]) -> None:
+    levels = sorted({round(c.records[-1].val_background_accuracy, 4) for c in curves if c.records})
+    for level in levels:
+        figure.add_hline(
+            y=level,
+            line={"color": palette.REFERENCE, "width": 1.2, "dash": "dash"},
+            annotation={"text": f"all background {level:.3f}", "font": {"size": 11}},
+            annotation_position="bottom right",
+        )

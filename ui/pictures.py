@@ -1,0 +1,145 @@
+"""Arrays to what a browser can draw: upright pictures, thumbnails, compressed layers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import streamlit as st
+
+from brainseg import overlay, palette
+from brainseg.data.catalog import upright
+from brainseg.types import BoolArray, ByteArray, FloatArray
+
+STEPS = 200  # a probability is sent in steps of 1/200, cut so that every step is exact
+THUMBNAIL_SIDE = 240  # twice the size on screen, for dense displays
+DRAWN_SIDE = 1024  # larger scans are drawn at this side and counted at their own
+_LEVELS = np.arange(STEPS + 1, dtype=np.float32) / np.float32(STEPS)
+
+
+def quantise(values: FloatArray | BoolArray) -> ByteArray:
+    """Return the level of each pixel: level / 200 is the highest threshold that it reaches.
+
+    So ``quantise(p) >= k`` is exactly ``p >= k / 200``; a mask is 0 or 200.
+    """
+    levels = np.searchsorted(_LEVELS, np.asarray(values, dtype=np.float32), side="right") - 1
+    return np.clip(levels, 0, STEPS).astype(np.uint8)
+
+
+def counts(levels: ByteArray, where: BoolArray | None = None) -> list[int]:
+    """Return for every level 0..200 how many pixels (of ``where``) are at or above it."""
+    chosen = levels if where is None else levels[where]
+    histogram = np.bincount(chosen.ravel(), minlength=STEPS + 1)
+    return [int(count) for count in np.cumsum(histogram[::-1])[::-1]]
+
+
+def drawn_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the (H, W) at which an image of that shape is drawn."""
+    height, width = shape[:2]
+    factor = min(1.0, DRAWN_SIDE / max(height, width))
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def _drawn(array: Any) -> Any:
+    height, width = drawn_shape(array.shape)
+    if array.shape[:2] == (height, width):
+        return array
+    return cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _digest(array: Any) -> str:
+    """Identify an array by all of its bytes: Streamlit's own hash samples large arrays."""
+    digest = hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16)
+    digest.update(repr((array.shape, array.dtype.str)).encode())
+    return digest.hexdigest()
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _once(what: str, digest: str, _make: Callable[[], str]) -> str:
+    return _make()
+
+
+def picture_uri(rgb: ByteArray) -> tuple[str, str]:
+    """Return an identity and a lossless data URI of an (H, W, 3) picture."""
+
+    def make() -> str:
+        small = _drawn(rgb)
+        opaque = np.full((*small.shape[:2], 1), 255, dtype=np.uint8)
+        data = overlay.encode(np.concatenate([small, opaque], axis=2), ".webp")
+        return "data:image/webp;base64," + base64.b64encode(data).decode()
+
+    digest = _digest(rgb)
+    return digest, _once("picture", digest, make)
+
+
+def packed(array: Any) -> str:
+    """Return an array of one or two bytes a pixel, drawn size, deflated, as base64."""
+    return _once("layer", _digest(array), lambda: _pack(_drawn(array)))
+
+
+def _pack(array: Any) -> str:
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    return base64.b64encode(zlib.compress(little.tobytes(), 6)).decode()
+
+
+def value_layer(pixels: FloatArray) -> dict[str, Any]:
+    """Return the raw values for the read-out: exact where they are integers in a 16-bit range."""
+    low, high = float(pixels.min()), float(pixels.max())
+    whole = bool(np.all(pixels == np.rint(pixels))) and high - low <= 65535
+    steps = max(1.0, high - low) if whole else 65535.0
+    span = (high - low) or 1.0
+    scaled = np.rint((pixels.astype(np.float64) - low) / span * steps)
+    wide = steps > 255
+    return {
+        "pixels": packed(scaled.astype(np.uint16 if wide else np.uint8)),
+        "wide": wide, "low": low, "high": low + span, "steps": steps,
+        "digits": 0 if whole else 3,
+    }  # fmt: skip
+
+
+def grey(pixels: FloatArray) -> ByteArray:
+    """Return an (H, W) image as RGB in its display window."""
+    return overlay.grey(pixels, *overlay.window_of(pixels))
+
+
+def heat(values: FloatArray) -> ByteArray:
+    """Return 0..1 or 0..255 values in the one heat map of the app, never stretched."""
+    return overlay.heat(values / 255.0 if float(values.max()) > 1.0 else values)
+
+
+def heat_gradient() -> str:
+    """Return the heat map's colours as a CSS gradient, for its scale."""
+    stops = overlay.heat(np.linspace(0.0, 1.0, 17, dtype=np.float32)[np.newaxis])[0]
+    colours = ", ".join(f"rgb({r} {g} {b})" for r, g, b in stops.tolist())
+    return f"linear-gradient(to right, {colours})"
+
+
+def thumbnail(pixels: FloatArray, mask: BoolArray | None, orientation: str) -> bytes:
+    """Return a small upright WebP of a slice with its true outline, if there is one."""
+    picture = overlay.grey(upright(pixels, orientation))
+    height, width = picture.shape[:2]
+    scale = THUMBNAIL_SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    if mask is not None and mask.any():
+        small = overlay.outline(small, upright(mask, orientation), palette.TRUTH, 2)
+    return overlay.encode(small, ".webp")
+
+
+def mask_png(mask: BoolArray) -> bytes:
+    """Return a mask as a PNG of 0 and 255."""
+    return overlay.encode(overlay.grey(mask.astype(np.float32), 0.0, 1.0), ".png")
+
+
+def overlay_png(pixels: FloatArray, masks: dict[str, BoolArray]) -> bytes:
+    """Return a scan with the outline of each mask in its colour, as PNG."""
+    picture = grey(pixels)
+    thickness = max(1, max(picture.shape) // 400)
+    for colour, mask in masks.items():
+        picture = overlay.outline(picture, mask, colour, thickness)
+    return overlay.encode(picture, ".png")

@@ -1,0 +1,208 @@
+"""Choices that several screens offer. Keys are ``page.thing``; the address carries their values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from brainseg import palette
+from brainseg.data.catalog import Catalog
+from brainseg.errors import DataError, ScanError
+from brainseg.networks import NetworkRef
+from brainseg.types import Sample, Volume
+from ui import cache, frame
+
+MAX_UPLOAD_MB = 100
+MAX_FILES = 512
+_LAST_DATASET = "app.dataset"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """How a mask is drawn over a scan."""
+
+    outline: bool
+    opacity: float  # of the fill, 0 for none
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Upload:
+    """What was uploaded, with a digest of its bytes as its identity."""
+
+    volume: Volume
+    digest: str
+
+
+def pick_dataset(key: str) -> Catalog:
+    """Let the user choose a dataset; say when it is synthetic. Makes the demo if there is none.
+
+    Raises:
+        DataError: there is no dataset and none could be made.
+    """
+    cache.ensure_demo()
+    options = {ref.label: ref for ref in cache.datasets()}
+    if not options:
+        raise DataError("no dataset was found; run `python -m brainseg demo --to data/demo`")
+    last = st.session_state.get(_LAST_DATASET)
+    if key not in st.session_state and key not in st.query_params and last in options:
+        st.session_state[key] = last
+    chosen = st.selectbox(
+        "Dataset", list(options), index=_index_of_default(options), key=key,
+        bind="query-params", width=200,
+    )  # fmt: skip
+    st.session_state[_LAST_DATASET] = chosen
+    frame.synthetic_notice(options[chosen].synthetic)
+    return cache.catalog(options[chosen].root)
+
+
+def _index_of_default(options: dict[str, cache.DatasetRef]) -> int:
+    real = [i for i, ref in enumerate(options.values()) if not ref.synthetic]
+    return real[0] if real else 0
+
+
+def _step(key: str, options: Sequence[int], by: int) -> None:
+    now = st.session_state.get(key, options[0])
+    place = options.index(now) if now in options else 0
+    st.session_state[key] = options[(place + by) % len(options)]
+
+
+def pick_sample(
+    key: str, catalog: Catalog, *, truth_only: bool = False, default: int | None = None
+) -> Sample:
+    """Let the user choose a slice by number, or step with the arrow keys.
+
+    Raises:
+        DataError: the dataset has no slice that could be chosen.
+    """
+    samples = catalog.with_truth if truth_only else catalog.samples
+    if not samples:
+        wanted = "slice with a mask" if truth_only else "slice"
+        raise DataError(f"{catalog.name} has no {wanted} to show; choose another dataset")
+    numbers = [sample.number for sample in samples]
+    first = default if default in numbers else first_with_tumour(samples)
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", width="content")
+    number = row.selectbox(
+        f"Slice ({len(numbers):,})", numbers, index=numbers.index(first), key=key,
+        bind="query-params", width=120, filter_mode="prefix",
+    )  # fmt: skip
+    row.button(
+        "Previous", icon=":material/chevron_left:", key=f"{key}.previous", shortcut="Left",
+        on_click=_step, args=(key, numbers, -1),
+    )  # fmt: skip
+    row.button(
+        "Next", icon=":material/chevron_right:", key=f"{key}.next", shortcut="Right",
+        on_click=_step, args=(key, numbers, 1), icon_position="right",
+    )  # fmt: skip
+    return catalog.by_number(number)
+
+
+def first_with_tumour(samples: Sequence[Sample]) -> int:
+    """Return the number of the first slice with a true mask and a tumour, else of the first."""
+    for sample in samples:
+        if sample.mask is not None and sample.tumour != "none":
+            return sample.number
+    return samples[0].number
+
+
+def need_networks() -> tuple[NetworkRef, ...]:
+    """Return the networks there are; where there is none, say what to do and stop the screen."""
+    found = cache.networks()
+    if not found:
+        frame.empty_state(
+            "**No trained network yet.** Train one: the quick recipe takes a few minutes.",
+            "Train a network", "train", icon=":material/model_training:",
+        )  # fmt: skip
+        st.stop()
+    return found
+
+
+def pick_network(key: str, label: str = "Network", default: str = "unet") -> NetworkRef:
+    """Let the user choose one network; stops the screen where there is none."""
+    options = {ref.label: ref for ref in need_networks()}
+    names = [ref.name for ref in options.values()]
+    start = names.index(default) if default in names else 0
+    chosen = st.selectbox(
+        label, list(options), index=start, key=key, bind="query-params", width=200
+    )
+    return options[chosen]
+
+
+def pick_networks(key: str, label: str = "Networks") -> list[NetworkRef]:
+    """Let the user choose one or more networks, the shipped ones at first."""
+    options = {ref.label: ref for ref in need_networks()}
+    shipped = [ref.label for ref in options.values() if ref.kind == "shipped"]
+    chosen = st.multiselect(
+        label, list(options), default=shipped or list(options)[:2], key=key,
+        bind="query-params", max_selections=5, width=300, placeholder="Choose a network",
+    )  # fmt: skip
+    return [options[name] for name in chosen]
+
+
+def colours(refs: Sequence[NetworkRef]) -> dict[str, str]:
+    """Return a colour per network name: its architecture's, and no colour twice in one view."""
+    spare = [colour for colour in palette.OTHER_RUNS if colour != palette.TRUTH]
+    chosen: dict[str, str] = {}
+    for ref in refs:
+        own = palette.of_model(ref.name)
+        free = [colour for colour in (own, *spare) if colour not in chosen.values()]
+        chosen[ref.name] = free[0] if free else own
+    return chosen
+
+
+def overlay_controls(key: str, threshold: float = 0.5) -> Overlay:
+    """Let the user choose how a mask is drawn: outline, fill, and from which probability."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        outline = st.toggle("Outline", value=True, key=f"{key}.outline")
+        opacity = st.slider("Fill", 0, 100, 0, 5, format="%d %%", key=f"{key}.fill", width=180)
+        chosen = st.slider(
+            "Threshold", 0.01, 0.99, threshold, 0.01, key=f"{key}.threshold", width=180
+        )
+    return Overlay(outline=outline, opacity=opacity / 100, threshold=chosen)
+
+
+def upload_scan(key: str) -> Upload | None:
+    """Let the user upload a scan, or the files of one DICOM series; None until there is one.
+
+    Raises:
+        ScanError: the files cannot be read as one scan.
+    """
+    from brainseg.data import readers  # brings the DICOM and NIfTI readers: only for uploads
+
+    files = st.file_uploader(
+        "A scan: PNG, JPEG, TIFF, DICOM or NIfTI; several files for a DICOM series",
+        type=[extension.lstrip(".") for extension in readers.SUPPORTED] or None,
+        accept_multiple_files=True, key=key, max_upload_size=MAX_UPLOAD_MB,
+    )  # fmt: skip
+    if not files:
+        return None
+    size = sum(file.size for file in files)
+    if len(files) > MAX_FILES or size > MAX_UPLOAD_MB * 2**20:
+        raise ScanError(
+            f"{len(files)} files of {size / 2**20:.0f} MB were given; one scan may have at most "
+            f"{MAX_FILES} files and {MAX_UPLOAD_MB} MB, so upload fewer slices"
+        )
+    named = [(file.name, file.getvalue()) for file in files]
+    digest = hashlib.sha256()
+    for name, data in named:
+        digest.update(name.encode() + b"\0" + data)
+    return Upload(volume=_read(digest.hexdigest(), named), digest=digest.hexdigest())
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the scan", scope="session")
+def _read(digest: str, _named: list[tuple[str, bytes]]) -> Volume:
+    from brainseg.data import readers
+
+    return readers.read_series(_named)
+
+
+def pick_slice(key: str, volume: Volume) -> int:
+    """Let the user choose a slice of a volume; 0 without asking where there is one only."""
+    if volume.depth == 1:
+        return 0
+    return int(
+        st.slider("Slice of the volume", 1, volume.depth, (volume.depth + 1) // 2, key=key) - 1
+    )
