@@ -1,9 +1,8 @@
 """The table of screens. Run with ``streamlit run streamlit_app.py``."""
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
-# Every url_path differs from the name Streamlit would infer from the file: with a folder named
-# pages/, a cold deep link to an inferred name would run that page alone, without this file.
 SCREENS = {
     "Look": [
         ("home", "Home", "start", "home"),
@@ -27,7 +26,12 @@ def page(name: str, title: str, path: str, icon: str) -> st.Page:
     return st.Page(f"pages/{name}.py", title=title, icon=symbol, url_path=path, default=default)
 
 
-st.set_page_config(page_icon="ui/icon.svg", layout="wide")  # a file: a symbol would be downloaded
-st.logo("ui/icon.svg", size="large")
-pages = {section: [page(*screen) for screen in screens] for section, screens in SCREENS.items()}
-st.navigation(pages).run()
+if __name__ == "__main__":  # a visitor's run of this script
+    st.set_page_config(page_icon="ui/icon.svg", layout="wide")  # a symbol would be downloaded
+    st.logo("ui/icon.svg", size="large")
+    sections = {name: [page(*one) for one in several] for name, several in SCREENS.items()}
+    st.navigation(sections).run()
+else:  # the server's start. A folder named pages/ is taken for the whole app until navigation ran
+    # once, so the first visitor's deep link would be "not found": say at once that it is not.
+    PagesManager.uses_pages_directory = False
+    app = st.App(__file__)

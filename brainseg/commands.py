@@ -15,7 +15,7 @@ from brainseg import paths, runs
 from brainseg.errors import ConfigError, RunError, ScanError
 from brainseg.training import process
 from brainseg.training.recipes import RunConfig, recipe
-from brainseg.types import Evaluation, RunStatus, Sample
+from brainseg.types import Evaluation, RunStatus, Sample, Split
 
 _SETTINGS = set(RunConfig.__dataclass_fields__) - {"model", "data", "recipe", "schema"}
 
@@ -151,7 +151,7 @@ def evaluate(options: Namespace) -> int:
     result = score(
         Segmenter.load(folder),
         opened,
-        _numbers(options, folder, samples),
+        _numbers(options, networks.read_split(folder), samples),
         orientation=options.orientation,
         threshold=options.threshold,
         progress=_progress("slice"),
@@ -162,18 +162,14 @@ def evaluate(options: Namespace) -> int:
     return 0
 
 
-def _numbers(options: Namespace, folder: Path, samples: list[Sample]) -> list[int]:
+def _numbers(options: Namespace, known: Split | None, samples: list[Sample]) -> list[int]:
     if options.fold:
         return [s.number for s in samples if s.fold in options.fold]
     if options.ids == "all":
         return [s.number for s in samples]
-    run = runs.find(options.split_run) if options.split_run else folder.parent
-    if (run / "config.json").is_file():
-        split = runs.split(run)
+    split = runs.split(runs.find(options.split_run)) if options.split_run else known
+    if split is not None:
         return list(split.test if options.ids == "test" else split.val)
-    path = folder / "split.json"
-    if path.is_file():
-        return list(json.loads(path.read_text())[options.ids])
     raise ConfigError(
         f"the {options.ids} ids of {options.model} are not known; name its run with --run, "
         "or use --ids all or --fold"

@@ -52,6 +52,7 @@ def export_network(
         arrays = {f"{i:03d}": np.asarray(a) for i, a in enumerate(_weights(plain))}
         np.savez(aside / "weights.npz", **arrays)
         networks.write_network_json(aside, _description(name, config, split))
+        networks.write_split(aside, split)
         networks.seal(aside)
         if folder.exists():
             shutil.rmtree(folder)

@@ -1,8 +1,9 @@
 """Exported networks on disk: find one, describe it, and trust it only if its checksums hold.
 
 A ``network/`` folder holds ``network.json`` (what it is), ``network.xml`` and ``network.bin`` (what
-prediction runs), ``weights.npz`` (what explaining and further training load) and ``SHA256SUMS``
-over all of them. No other file of it is ever opened, and uploaded networks are not accepted.
+prediction runs), ``weights.npz`` (what explaining and further training load), ``split.json`` (the
+slices it was trained, stopped and tested on) and ``SHA256SUMS`` over all of them. No other file of
+it is ever opened, and uploaded networks are not accepted.
 """
 
 from __future__ import annotations
@@ -17,17 +18,19 @@ from typing import Any, Literal
 
 from brainseg import __version__, paths
 from brainseg.errors import NetworkError
+from brainseg.types import Split
 
 SCHEMA = 1
-JSON, XML, BIN, WEIGHTS, SUMS = (
+JSON, XML, BIN, WEIGHTS, SPLIT, SUMS = (
     "network.json",
     "network.xml",
     "network.bin",
     "weights.npz",
+    "split.json",
     "SHA256SUMS",
 )
 REQUIRED = (JSON, XML, BIN)
-LISTED = (*REQUIRED, WEIGHTS)
+LISTED = (*REQUIRED, WEIGHTS, SPLIT)
 ARCHITECTURES = ("unet", "resunet")
 PREPROCESSING = "minmax-pad-v1"
 LABELS = {"unet": "UNet", "resunet": "ResUNet"}
@@ -97,6 +100,28 @@ def read_network(folder: Path) -> NetworkConfig:
                 "damaged; restore it or export the network again"
             )
     return _describe(folder)
+
+
+def write_split(folder: Path, split: Split) -> Path:
+    """Write the slice numbers of the three parts to ``split.json``."""
+    return _write(folder / SPLIT, json.dumps(asdict(split)) + "\n")
+
+
+def read_split(folder: Path) -> Split | None:
+    """Return the slices a network was trained, stopped and tested on; None where unknown.
+
+    Raises:
+        NetworkError: ``split.json`` is damaged.
+    """
+    path = folder / SPLIT
+    if not path.is_file():
+        return None
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        parts = {part: tuple(int(n) for n in plain[part]) for part in ("train", "val", "test")}
+        return Split(**parts, seed=int(plain["seed"]), unit=plain["unit"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise NetworkError(f"{path} is damaged; restore it or export the network again") from error
 
 
 def list_networks() -> tuple[NetworkRef, ...]:

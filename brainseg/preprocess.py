@@ -12,7 +12,6 @@ import numpy as np
 from brainseg.errors import ScanError
 from brainseg.types import BoolArray, FloatArray, Geometry
 
-
 MAX_SQUARE_PIXELS = 100_000_000  # of the padded square: 400 MB as float32
 
 

@@ -106,11 +106,20 @@ def show_detail(catalog: Catalog, sample: Sample) -> None:
 def show_files(catalog: Catalog) -> None:
     """Show what the folder holds and what is wrong with it."""
     st.dataframe(cases.summary_of(catalog), hide_index=True, width="content")
-    if not catalog.problems:
-        st.success("Every image has what belongs to it.", icon=":material/check_circle:")
-        return
-    st.subheader(f"Problems found: {len(catalog.problems):,}", anchor=False)
-    st.dataframe(cases.problems_of(catalog), hide_index=True)
+    problems, checked = list(catalog.problems), st.session_state.get("dataset.checked")
+    if st.button("Open and check every file", icon=":material/fact_check:", key="dataset.check"):
+        checked = st.session_state["dataset.checked"] = catalog.digest
+    if checked == catalog.digest:
+        problems += [p for p in cache.inspected(str(catalog.root)) if p not in problems]
+    if problems:
+        st.subheader(f"Problems found: {len(problems):,}", anchor=False)
+        st.dataframe(cases.problems_of(problems), hide_index=True)
+    else:
+        whole = "Every file opens" if checked == catalog.digest else "Every image has its partners"
+        st.success(f"{whole}; nothing is missing.", icon=":material/check_circle:")
+    if catalog.synthetic:
+        st.caption("The real dataset comes with `python -m brainseg download`; a folder of your "
+                   "own is shown when BRAINSEG_DATA names it.")  # fmt: skip
 
 
 with frame.open_page("Dataset", "Look through the slices, their true masks and saliency maps."):

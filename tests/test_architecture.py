@@ -11,7 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HEAVY = {"keras", "tensorflow", "openvino", "torch", "jax"}
-LATE = {"pydicom", "nibabel", "h5py", "kaggle", "nilearn", "pandas"}
+LATE = {"pydicom", "nibabel", "h5py", "kaggle", "nilearn"}
 LEVEL_3 = {
     "brainseg.models",
     "brainseg.losses",

@@ -10,6 +10,9 @@ import pytest
 from brainseg import networks, paths
 from brainseg.errors import NetworkError
 from brainseg.networks import NetworkConfig
+from brainseg.types import Split
+
+SPLIT = Split(train=(1, 2), val=(3,), test=(4, 5), seed=0, unit="patient")
 
 
 def make_network(folder: Path, **changes: object) -> Path:
@@ -19,6 +22,7 @@ def make_network(folder: Path, **changes: object) -> Path:
     (folder / "network.xml").write_text("<net/>")
     (folder / "network.bin").write_bytes(bytes(1000))
     (folder / "weights.npz").write_bytes(b"weights")
+    networks.write_split(folder, SPLIT)
     networks.seal(folder)
     return folder
 
@@ -41,9 +45,18 @@ def test_what_is_written_is_read_back(folder: Path) -> None:
     assert not list(folder.glob(".*"))
 
 
+def test_the_split_is_read_back_and_may_be_unknown(folder: Path) -> None:
+    assert networks.read_split(folder) == SPLIT
+    (folder / "split.json").write_text("{")
+    with pytest.raises(NetworkError, match=r"split\.json is damaged"):
+        networks.read_split(folder)
+    (folder / "split.json").unlink()
+    assert networks.read_split(folder) is None
+
+
 def test_the_manifest_is_what_sha256sum_reads(folder: Path) -> None:
     lines = (folder / "SHA256SUMS").read_text().splitlines()
-    assert [line[64:66] for line in lines] == ["  "] * 4
+    assert [line[64:66] for line in lines] == ["  "] * 5
     assert {line[66:] for line in lines} == set(networks.LISTED)
 
 

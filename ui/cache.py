@@ -18,7 +18,7 @@ import streamlit as st
 from brainseg import networks as network_folders
 from brainseg import paths
 from brainseg.data import catalog as catalogs
-from brainseg.data.catalog import Catalog
+from brainseg.data.catalog import Catalog, Problem
 from brainseg.errors import BrainsegError, DataError
 from brainseg.networks import NetworkRef
 from brainseg.types import BoolArray, FloatArray, Prediction, Sample, Scan
@@ -120,6 +120,16 @@ def ensure_demo() -> None:
         ) from error
     finally:
         bar.empty()
+
+
+def inspected(root: str) -> tuple[Problem, ...]:
+    """Return what is wrong with the files themselves: every one is opened, once per dataset."""
+    return _inspected(root, catalog(root).digest)
+
+
+@st.cache_data(max_entries=6, show_spinner="Opening every file")
+def _inspected(root: str, digest: str) -> tuple[Problem, ...]:
+    return catalogs.inspect(catalog(root))
 
 
 def sample_image(root: str, number: int) -> FloatArray:

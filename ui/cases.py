@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from brainseg import palette
-from brainseg.data.catalog import Catalog, upright
+from brainseg.data.catalog import Catalog, Problem, upright
 from brainseg.networks import NetworkRef
 from brainseg.types import TUMOURS, BoolArray, ByteArray, FloatArray, Prediction, Sample
 from ui import cache, frame, pictures, widgets
@@ -157,9 +157,9 @@ def summary_of(catalog: Catalog) -> list[dict[str, str | int]]:
     return rows
 
 
-def problems_of(catalog: Catalog) -> list[dict[str, str]]:
-    """Return one row per problem that indexing the folder found."""
-    return [{"Problem": p.kind, "File": str(p.path), "Detail": p.detail} for p in catalog.problems]
+def problems_of(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    """Return one row per problem found in a dataset folder."""
+    return [{"Problem": p.kind, "File": str(p.path), "Detail": p.detail} for p in problems]
 
 
 def truth_panel(case: Case) -> Panel:

@@ -99,7 +99,7 @@ def learning_curves(
     name = "Epoch" if axis == "epoch" else f"Training time ({scale[1]})"
     layout(figure, title=TITLES[metric], height=320 if metric == "dice" else 240, x=name)
     legend = metric == "dice"  # once is enough: the other two charts use the same colours
-    figure.update_layout(hovermode="x unified", showlegend=legend)
+    figure.update_layout(hovermode="x unified", showlegend=legend, margin_t=32 if legend else 8)
     figure.update_xaxes(rangemode="tozero", tickformat="d" if axis == "epoch" else None)
     if metric == "dice":
         figure.update_yaxes(range=[0, 1], tickformat=".1f")

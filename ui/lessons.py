@@ -178,8 +178,8 @@ def early_stopping() -> None:
     """Move the patience and see where a training would have stopped."""
     st.markdown(
         "A training watches the **validation Dice loss** (1 - Dice of its probabilities, on "
-        "slices it does not learn from). When it has not fallen for *patience* epochs in a row, training stops and the "
-        "weights of the best epoch are kept."
+        "slices it does not learn from). When it has not fallen for *patience* epochs in a row, "
+        "training stops and the weights of the best epoch are kept."
     )
     losses, note = _losses()
     left, right = st.columns(2)

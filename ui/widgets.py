@@ -52,7 +52,7 @@ def pick_dataset(key: str) -> Catalog:
         st.session_state[key] = last
     chosen = st.selectbox(
         "Dataset", list(options), index=_index_of_default(options), key=key,
-        bind="query-params", width=200,
+        bind="query-params", width=180,
     )  # fmt: skip
     st.session_state[_LAST_DATASET] = chosen
     frame.synthetic_notice(options[chosen].synthetic)
@@ -126,7 +126,7 @@ def pick_network(key: str, label: str = "Network", default: str = "unet") -> Net
     names = [ref.name for ref in options.values()]
     start = names.index(default) if default in names else 0
     chosen = st.selectbox(
-        label, list(options), index=start, key=key, bind="query-params", width=200
+        label, list(options), index=start, key=key, bind="query-params", width=170
     )
     return options[chosen]
 
@@ -170,11 +170,9 @@ def upload_scan(key: str) -> Upload | None:
     Raises:
         ScanError: the files cannot be read as one scan.
     """
-    from brainseg.data import readers  # brings the DICOM and NIfTI readers: only for uploads
-
+    # No list of endings: DICOM files often have none, and the reader goes by the content.
     files = st.file_uploader(
         "A scan: PNG, JPEG, TIFF, DICOM or NIfTI; several files for a DICOM series",
-        type=[extension.lstrip(".") for extension in readers.SUPPORTED] or None,
         accept_multiple_files=True, key=key, max_upload_size=MAX_UPLOAD_MB,
     )  # fmt: skip
     if not files:

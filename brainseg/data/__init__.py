@@ -1,0 +1,1 @@
+"""Datasets and scans: folders, splits, the download, the demo, and every file format."""

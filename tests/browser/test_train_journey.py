@@ -1,0 +1,104 @@
+"""Train in a real browser: start, see the points arrive, reload in the middle, stop."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+PATIENCE_MS = 240_000  # a worker opens Keras first, on a machine that may be busy
+DICE = "document.querySelector('.st-key-train-dice .js-plotly-plot')"
+
+
+def set_number(page: Page, label: str, value: int) -> None:
+    field = page.get_by_label(label, exact=True)
+    field.fill(str(value))
+    field.press("Enter")
+
+
+def choose(page: Page, label: str) -> None:
+    page.get_by_role("radio", name=label, exact=True).click()
+
+
+def start(page: Page, url: str, settled: Callable[[Page], None], *, epochs: int) -> str:
+    """Start a tiny UNet and return the id of its run."""
+    page.goto(f"{url}/train-a-network")
+    settled(page)
+    button = page.get_by_role("button", name="Start training")
+    if not button.is_visible():
+        page.get_by_text("New training", exact=True).click()
+    choose(page, "Other")
+    set_number(page, "How many epochs", epochs)
+    page.get_by_text("Details", exact=True).click()
+    set_number(page, "Input side (px)", 32)
+    set_number(page, "Base features", 4)
+    expect(page.locator("code")).to_contain_text("--base 4")
+    expect(page.locator("code")).to_contain_text(f"--epochs {epochs}")
+    button.click()
+    expect(page).to_have_url(re.compile(r"train\.run="), timeout=PATIENCE_MS)
+    found = re.search(r"train\.run=([\w.-]+)", page.url)
+    assert found is not None
+    return found[1]
+
+
+def validation_points(page: Page) -> list[float]:
+    return list(page.evaluate(f"Array.from({DICE}?.data?.[1]?.y ?? [])"))
+
+
+def wait_for_points(page: Page, count: int) -> None:
+    page.wait_for_function(f"({DICE}?.data?.[1]?.y?.length ?? 0) >= {count}", timeout=PATIENCE_MS)
+
+
+def recorded(run: Path) -> list[dict[str, Any]]:
+    events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+    return [event for event in events if event["kind"] == "epoch"]
+
+
+def badge(page: Page, state: str) -> None:
+    expect(page.get_by_text(state, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_three_epochs_with_a_reload_in_the_middle(
+    server: Any, page: Page, settled: Callable[[Page], None]
+) -> None:
+    run_id = start(page, server.url, settled, epochs=3)
+    page.reload()
+    settled(page)
+    assert f"train.run={run_id}" in page.url
+    wait_for_points(page, 1)
+    page.reload()
+    settled(page)
+    wait_for_points(page, 3)
+    badge(page, "Finished")
+    measured = [event["val_dice"] for event in recorded(server.home / "runs" / run_id)]
+    assert validation_points(page) == pytest.approx(measured)
+    expect(page.get_by_text("Epoch 3 of 3")).to_be_visible()
+    expect(page.get_by_alt_text(re.compile("Validation slice after epoch 3"))).to_have_count(4)
+    expect(page.get_by_text("Evaluate its network")).to_be_visible()
+    assert (server.home / "runs" / run_id / "result.json").is_file()
+
+
+def test_stop_finishes_the_batch_and_both_tabs_see_it(
+    server: Any, page: Page, settled: Callable[[Page], None]
+) -> None:
+    run_id = start(page, server.url, settled, epochs=5000)
+    wait_for_points(page, 1)
+    other = page.context.new_page()
+    other.set_default_timeout(60_000)
+    other.goto(page.url)
+    wait_for_points(other, 1)
+    page.get_by_role("button", name="Stop").click()
+    for tab in (page, other):
+        badge(tab, "Stopped")
+        expect(tab.get_by_role("button", name="Resume")).to_be_visible()
+    run = server.home / "runs" / run_id
+    assert not (run / "stop").exists()
+    assert (run / "checkpoint" / "LATEST.json").is_file()
+    assert recorded(run)
+    other.close()

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_home_shows_a_segmented_slice_at_once(alone, assert_frame, text_of):
+    app = alone("home")
+    assert_frame(app)
+    assert [m.value for m in app.metric][:1] == ["24"]
+    assert "Synthetic demo data" in text_of(app)
+    assert app.get("bidi_component")
+
+
+@pytest.mark.usefixtures("demo", "no_networks")
+def test_home_without_networks_says_to_train_one(alone, assert_frame, text_of):
+    app = alone("home")
+    assert_frame(app)
+    assert "No trained network yet" in text_of(app)
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_home_through_the_app(through_app, assert_frame):
+    assert_frame(through_app("home"))
+
+
+@pytest.mark.usefixtures("networks")
+def test_the_first_visit_makes_the_demo_data(alone, assert_frame, home, monkeypatch):
+    monkeypatch.setattr("ui.cache.DEMO_SLICES", 4)
+    monkeypatch.delenv("BRAINSEG_DATA", raising=False)
+    assert_frame(alone("home"))
+    assert len(list((home / "data" / "demo" / "images").iterdir())) == 4
+
+
+@pytest.mark.usefixtures("networks")
+def test_an_unwritable_home_is_one_sentence(alone, text_of, home, monkeypatch):
+    monkeypatch.delenv("BRAINSEG_DATA", raising=False)
+    (home / "data").write_text("a file where the folder should be")
+    app = alone("home")
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "cannot be written" in app.error[0].value
