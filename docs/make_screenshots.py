@@ -21,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "screenshots"
 SCREENS = {
-    "home": "start",
+    "home": "",
     "dataset": "browse-the-data",
     "segment": "segment-a-scan",
     "compare": "compare-networks",

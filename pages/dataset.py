@@ -3,11 +3,10 @@
 import streamlit as st
 from brainseg.data.catalog import Catalog
 from brainseg.types import Sample
-from ui import cache, cases, frame, viewer, widgets
+from ui import cache, cases, frame, gallery, viewer, widgets
 
 GALLERY, FILES = "Gallery", "Files"
 PER_PAGE = 24
-BY_NUMBER, SMALLEST, LARGEST = "Number", "Smallest tumour", "Largest tumour"
 
 
 def open_slice(number: int | None) -> None:
@@ -15,46 +14,9 @@ def open_slice(number: int | None) -> None:
     st.session_state["dataset.slice"] = number
 
 
-def to_first_page() -> None:
-    """Go back to the first page: another choice of slices has its own."""
-    st.session_state["dataset.page"] = 1
-
-
-def choose(catalog: Catalog) -> list[Sample]:
-    """Let the user filter and sort, and return what is left."""
-    kinds = sorted({s.tumour for s in catalog.samples if s.tumour})
-    patients = list(dict.fromkeys(s.patient for s in catalog.samples if s.patient))
-    kind, patient = [], None
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        if kinds:
-            kind = st.pills(
-                "Tumour", kinds, selection_mode="multi", key="dataset.tumour",
-                bind="query-params", on_change=to_first_page,
-            )  # fmt: skip
-        if patients:
-            patient = st.selectbox(
-                "Patient", patients, index=None, placeholder="All", key="dataset.patient",
-                bind="query-params", width=160, on_change=to_first_page,
-            )  # fmt: skip
-        order = st.selectbox(
-            "Sort by", [BY_NUMBER, SMALLEST, LARGEST], key="dataset.order",
-            bind="query-params", width=190, on_change=to_first_page,
-        )  # fmt: skip
-    left = [
-        sample
-        for sample in catalog.samples
-        if (not kind or sample.tumour in kind) and patient in (None, sample.patient)
-    ]
-    if order == BY_NUMBER:
-        return left
-    areas = cache.mask_areas(str(catalog.root))
-    measured = [sample for sample in left if areas.get(sample.number)]
-    return sorted(measured, key=lambda s: areas[s.number], reverse=order == LARGEST)
-
-
 def show_gallery(catalog: Catalog) -> None:
     """Show a page of thumbnails."""
-    samples = choose(catalog)
+    samples = gallery.choose(catalog)
     if not samples:
         frame.empty_state("**No slice fits these filters.** Take one away.",
                           icon=":material/filter_alt_off:")  # fmt: skip
@@ -115,8 +77,8 @@ def show_files(catalog: Catalog) -> None:
         st.subheader(f"Problems found: {len(problems):,}", anchor=False)
         st.dataframe(cases.problems_of(problems), hide_index=True)
     else:
-        whole = "Every file opens" if checked == catalog.digest else "Every image has its partners"
-        st.success(f"{whole}; nothing is missing.", icon=":material/check_circle:")
+        whole = "Every file opens and" if checked == catalog.digest else "Found by their names:"
+        st.success(f"{whole} nothing is missing.", icon=":material/check_circle:")
     if catalog.synthetic:
         st.caption("The real dataset comes with `python -m brainseg download`; a folder of your "
                    "own is shown when BRAINSEG_DATA names it.")  # fmt: skip

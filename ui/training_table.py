@@ -12,25 +12,30 @@ from brainseg.types import RunStatus
 from ui import frame
 from ui.training_live import ALIVE
 
-RUN = "train.run"
+RUN = "train.run"  # in the address
+WATCHED = "train.watched"  # the widget
 
 
 def choose(run_id: str) -> None:
     """Watch this run from the next time the screen is drawn, whatever was watched before."""
-    st.session_state["train.chosen"] = run_id
+    st.query_params[RUN] = run_id
+    st.session_state.pop(WATCHED, None)
 
 
 def pick_runs(statuses: Sequence[RunStatus]) -> tuple[str, list[str]]:
-    """Let the user choose the run to watch (the address keeps it) and runs to lay over it."""
+    """Let the user choose the run to watch and runs to lay over it.
+
+    The address always names the watched run, chosen or not: a reload after a newer run has started
+    shows the same one. A bound widget would leave its default out of the address.
+    """
     names = [status.run_id for status in statuses]
-    chosen = st.session_state.pop("train.chosen", None)
-    if chosen in names:
-        st.session_state[RUN] = chosen
-    if st.session_state.get(RUN) not in names and st.query_params.get(RUN) not in names:
-        st.session_state[RUN] = names[0]
+    if st.session_state.get(WATCHED) not in names:
+        asked = st.query_params.get(RUN)
+        st.session_state[WATCHED] = asked if asked in names else names[0]
     left, right = st.columns(2)
-    run_id = left.selectbox("Run", names, index=None, key=RUN, bind="query-params")
-    run_id = run_id or names[0]
+    run_id = left.selectbox("Run", names, key=WATCHED)
+    if st.query_params.get(RUN) != run_id:
+        st.query_params[RUN] = run_id
     others = right.multiselect(
         "Lay over it the curves of",
         [name for name in names if name != run_id],

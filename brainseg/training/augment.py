@@ -1,7 +1,8 @@
 """Augmentation in two halves: draw the parameters, then apply them, pure.
 
 The list and the probabilities follow nnU-Net (Isensee et al. 2021), with all eight symmetries of
-the square because the Kaggle slices are transposed and uploads are not.
+the square: the Kaggle slices are transposed, uploads are upright, and some are turned. Heads upside
+down are the rarest of them, and so they are here.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import numpy as np
 
 from brainseg.types import FloatArray
 
+UPSIDE_DOWN = 0.2  # probability of a head drawn upside down
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """One draw. The default values are the identity."""
+    """One draw for an upright slice, applied in this order. The default values change nothing."""
 
-    transpose: bool = False
     flip_rows: bool = False
     flip_columns: bool = False
+    transpose: bool = False
     degrees: float = 0.0
     scale: float = 1.0
     shift: tuple[float, float] = (0.0, 0.0)  # share of the side, (row, column)
@@ -40,11 +43,10 @@ def draw(random: np.random.Generator) -> Augmentation:
         value = float(random.uniform(low, high))
         return value if random.random() < probability else otherwise
 
-    flips = random.random(3) < 0.5
     return Augmentation(
-        transpose=bool(flips[0]),
-        flip_rows=bool(flips[1]),
-        flip_columns=bool(flips[2]),
+        flip_rows=bool(random.random() < UPSIDE_DOWN),
+        flip_columns=bool(random.random() < 0.5),
+        transpose=bool(random.random() < 0.5),
         degrees=maybe(0.5, -25, 25, 0.0),
         scale=maybe(0.5, 0.75, 1.3, 1.0),
         shift=(maybe(0.5, -0.08, 0.08, 0.0), maybe(0.5, -0.08, 0.08, 0.0)),
@@ -66,12 +68,12 @@ def _matrix(a: Augmentation, side: int) -> FloatArray:
 
 
 def _move(square: FloatArray, a: Augmentation) -> FloatArray:
-    if a.transpose:
-        square = square.T
     if a.flip_rows:
         square = square[::-1]
     if a.flip_columns:
         square = square[:, ::-1]
+    if a.transpose:
+        square = square.T
     square = np.ascontiguousarray(square)
     if a.degrees == 0 and a.scale == 1 and a.shift == (0.0, 0.0):
         return square

@@ -10,16 +10,17 @@ import numpy as np
 
 from brainseg import networks
 from brainseg.data.cache import build_cache
+from brainseg.data.catalog import Orientation
 from brainseg.errors import ConfigError, DataError
 from brainseg.training.fit import PREVIEWS, Data
 from brainseg.training.planning import open_data
 from brainseg.training.recipes import RunConfig
-from brainseg.types import Split
+from brainseg.types import ByteArray, Split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prepared:
-    """The arrays of a run, and whether its files lie transposed."""
+    """The arrays of a run, and whether its slices still lie transposed in them."""
 
     data: Data
     transposed: bool
@@ -29,6 +30,9 @@ def load_data(
     config: RunConfig, split: Split, progress: Callable[[int, int], None] | None = None
 ) -> Prepared:
     """Build or open the array caches and find the rows of each part.
+
+    Augmentation wants upright slices (it knows which way up heads usually are); without it they
+    stay as the files have them, as the source document trained.
 
     Raises:
         DataError: the folder does not hold a slice of the split any more.
@@ -41,15 +45,23 @@ def load_data(
     missing = sorted(set(split.train + split.val) - set(row_of))
     if missing:
         raise DataError(f"{config.data} does not hold slice {missing[0]} of this run any more")
-    images = caches[0].images
-    masks = caches[0].masks
-    if len(caches) > 1:
-        images = np.concatenate([cache.images for cache in caches])
-        masks = np.concatenate([cache.masks for cache in caches])
+    turn = config.augment != "none"
+    origins: list[Orientation] = [c.orientation if turn else "upright" for c in opened]
+    images = _joined([_turned(c.images, o) for c, o in zip(caches, origins, strict=True)])
+    masks = _joined([_turned(c.masks, o) for c, o in zip(caches, origins, strict=True)])
     train = tuple(row_of[n] for n in split.train)
     val = _previews_first([row_of[n] for n in split.val], masks)
     data = Data(images=images, masks=masks, train=train, val=val)
-    return Prepared(data=data, transposed=opened[0].orientation == "transposed")
+    transposed = opened[0].orientation == "transposed" and not turn
+    return Prepared(data=data, transposed=transposed)
+
+
+def _turned(stack: ByteArray, origin: Orientation) -> ByteArray:
+    return stack.transpose(0, 2, 1) if origin == "transposed" else stack
+
+
+def _joined(stacks: list[ByteArray]) -> ByteArray:
+    return stacks[0] if len(stacks) == 1 else np.concatenate(stacks)
 
 
 def _previews_first(rows: list[int], masks: np.ndarray) -> tuple[int, ...]:

@@ -132,12 +132,12 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "quick": {
         "size": 128,
         "base": 8,
-        "epochs": 12,
+        "epochs": 40,
         "warmup_epochs": 1,
         "learning_rate": 3e-3,
         "patience": 0,
         "ema_decay": 0.98,
-        "batch_size": 8,
+        "batch_size": 4,
     },
     "document": {
         "split_unit": "slice",

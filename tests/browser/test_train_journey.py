@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
-PATIENCE_MS = 240_000  # a worker opens Keras first, on a machine that may be busy
+PATIENCE_MS = 600_000  # a worker opens Keras first, on a machine that may be busy
 DICE = "document.querySelector('.st-key-train-dice .js-plotly-plot')"
 
 
@@ -30,9 +30,9 @@ def start(page: Page, url: str, settled: Callable[[Page], None], *, epochs: int)
     """Start a tiny UNet and return the id of its run."""
     page.goto(f"{url}/train-a-network")
     settled(page)
-    button = page.get_by_role("button", name="Start training")
-    if not button.is_visible():
-        page.get_by_text("New training", exact=True).click()
+    form = page.locator("details", has_text="New training").first
+    if form.get_attribute("open") is None:
+        form.locator("summary").first.click()
     choose(page, "Other")
     set_number(page, "How many epochs", epochs)
     page.get_by_text("Details", exact=True).click()
@@ -40,7 +40,7 @@ def start(page: Page, url: str, settled: Callable[[Page], None], *, epochs: int)
     set_number(page, "Base features", 4)
     expect(page.locator("code")).to_contain_text("--base 4")
     expect(page.locator("code")).to_contain_text(f"--epochs {epochs}")
-    button.click()
+    page.get_by_role("button", name="Start training").click()
     expect(page).to_have_url(re.compile(r"train\.run="), timeout=PATIENCE_MS)
     found = re.search(r"train\.run=([\w.-]+)", page.url)
     assert found is not None

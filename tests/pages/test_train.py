@@ -81,7 +81,7 @@ def test_start_makes_a_run_per_network_and_watches_the_first(
     assert [runs.config(run).model for run in started] == ["unet", "resunet"]
     assert {runs.config(run).epochs for run in started} == {3}
     assert runs.split(started[0]) == runs.split(started[1])
-    assert app.selectbox(key="train.run").value == started[0].name
+    assert app.selectbox(key="train.watched").value == started[0].name
 
 
 def test_a_finished_run_shows_its_numbers_and_what_they_mean(
@@ -98,10 +98,10 @@ def test_a_finished_run_shows_its_numbers_and_what_they_mean(
 
 def test_the_run_in_the_address_is_the_one_that_is_shown(demo: Path, alone: Open) -> None:
     first, second = make_run("unet", 2), make_run("resunet", 3)
-    assert alone("train").selectbox(key="train.run").value == second.name
+    assert alone("train").selectbox(key="train.watched").value == second.name
     for _ in range(2):  # a reload, or a second tab
         app = alone("train", train__run=first.name)
-        assert app.selectbox(key="train.run").value == first.name
+        assert app.selectbox(key="train.watched").value == first.name
 
 
 def test_curves_of_several_runs_lie_over_each_other(demo: Path, alone: Open) -> None:
@@ -149,7 +149,7 @@ def test_deleting_a_run_leaves_the_others(demo: Path, alone: Open) -> None:
     app.button(key="train.delete").click().run()
     assert not app.exception
     assert [status.run_id for status in runs.list_runs()] == [second.name]
-    assert app.selectbox(key="train.run").value == second.name
+    assert app.selectbox(key="train.watched").value == second.name
 
 
 def test_a_torn_log_still_renders(demo: Path, alone: Open) -> None:

@@ -92,3 +92,23 @@ function drawCursor(context, size, hover, view) {
   context.strokeStyle = "rgba(255, 255, 255, 0.8)";
   context.stroke();
 }
+
+function element(tag, classes, text) {
+  const made = document.createElement(tag);
+  if (classes) made.className = classes;
+  if (text !== undefined) made.textContent = text; // never innerHTML: titles may carry file names
+  return made;
+}
+
+function dot(colour) {
+  return Object.assign(element("i"), { style: `background:${colour}` });
+}
+
+// As many columns as leave no panel too small and no row half empty.
+function layOut(box, count) {
+  const choices = { 1: [1], 2: [2, 1], 3: [3, 1], 4: [4, 2, 1], 5: [5, 3, 2, 1], 6: [6, 3, 2, 1] };
+  const least = count > 3 ? 230 : 200;
+  const columns = choices[count].find((n) => n === 1 || box.clientWidth / n >= least);
+  const most = columns === 1 ? "29rem" : "40rem";
+  box.style.gridTemplateColumns = `repeat(${columns}, minmax(0, ${most}))`;
+}

@@ -2,17 +2,6 @@
 const number = new Intl.NumberFormat("en");
 const viewers = new WeakMap();
 
-function element(tag, classes, text) {
-  const made = document.createElement(tag);
-  if (classes) made.className = classes;
-  if (text !== undefined) made.textContent = text; // never innerHTML: titles may carry file names
-  return made;
-}
-
-function dot(colour) {
-  return Object.assign(element("i"), { style: `background:${colour}` });
-}
-
 class Viewer {
   constructor(root) {
     this.root = root;
@@ -133,21 +122,10 @@ class Viewer {
     requestAnimationFrame(() => {
       this.queued = false;
       this.bar.querySelector("output").textContent = (this.level / STEPS).toFixed(2);
-      this.layOut();
+      layOut(this.root.querySelector(".panels"), this.panels.length);
       for (const panel of this.panels) this.drawPanel(panel);
       this.root.querySelector(".readout").textContent = this.readout();
     });
-  }
-
-  // As many columns as leave no panel too small and no row half empty.
-  layOut() {
-    const box = this.root.querySelector(".panels");
-    const count = this.panels.length;
-    const choices = { 1: [1], 2: [2, 1], 3: [3, 1], 4: [4, 2, 1], 5: [5, 3, 2, 1], 6: [6, 3, 2, 1] };
-    const least = count > 3 ? 230 : 200;
-    const columns = choices[count].find((n) => n === 1 || box.clientWidth / n >= least);
-    const most = columns === 1 ? "29rem" : "40rem";
-    box.style.gridTemplateColumns = `repeat(${columns}, minmax(0, ${most}))`;
   }
 
   drawPanel(panel) {
