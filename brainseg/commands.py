@@ -235,8 +235,11 @@ def saliency(options: Namespace) -> int:
     """Write a saliency map as a picture with its values beside it."""
     from brainseg import predict as prediction
 
-    for path in prediction.explain_file(options.model, options.method, options.file, options.out):
-        print(path)
+    written, high = prediction.explain_file(
+        options.model, options.method, options.file, options.out
+    )
+    print(f"{written[0]}: magnitude, black 0 to bright {high:.4g}")
+    print(f"{written[1]}: raw values")
     return 0
 
 

@@ -68,8 +68,10 @@ def _volumes(scans: Sequence[Path]) -> list[tuple[str, Volume]]:
     return [(_stem(path), readers.read_file(path)) for path in scans]
 
 
-def explain_file(model: str, method: str, scan: Path, out: Path) -> list[Path]:
-    """Write a saliency map of a single slice: heat over the scan, and the raw values as ``.npy``.
+def explain_file(model: str, method: str, scan: Path, out: Path) -> tuple[list[Path], float]:
+    """Write a saliency map of a single slice as heat, and its raw values as ``.npy``.
+
+    Returns the paths and the magnitude that the brightest heat stands for.
 
     Raises:
         ScanError: the scan cannot be read or has several slices.
@@ -86,4 +88,4 @@ def explain_file(model: str, method: str, scan: Path, out: Path) -> list[Path]:
     high = float(np.abs(found.values).max()) or 1.0
     picture = overlay.heat(np.abs(found.values) / high)
     files.write_bytes(Path(f"{stem}.png"), overlay.encode(picture, ".png"))
-    return [Path(f"{stem}.png"), Path(f"{stem}.npy")]
+    return [Path(f"{stem}.png"), Path(f"{stem}.npy")], high

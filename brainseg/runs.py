@@ -210,6 +210,8 @@ def _judge(run: Path, last: Mapping[str, Any], created: float) -> tuple[State, s
     if state not in _ALIVE:
         return state, last.get("reason")
     if is_locked(run):
+        if state == "queued":
+            return state, "waits for another run to finish, or prepares its data"
         stopping = (run / "stop").exists() and state == "running"
         return ("stopping", None) if stopping else (state, last.get("reason"))
     since = last.get("time", created)

@@ -47,9 +47,9 @@ def serve(home: Path) -> tuple[subprocess.Popen[bytes], str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    options = ["--server.headless=true", f"--server.port={port}"]
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless=true"]
-        + [f"--server.port={port}"],
+        [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options],
         cwd=ROOT,
         env=os.environ | {"BRAINSEG_HOME": str(home)},
     )
