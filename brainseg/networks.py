@@ -8,7 +8,6 @@ it is ever opened, and uploaded networks are not accepted.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from contextlib import suppress
@@ -16,7 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from brainseg import __version__, paths
+from brainseg import __version__, files, paths
 from brainseg.errors import NetworkError
 from brainseg.types import Split
 
@@ -167,16 +166,13 @@ def _looks_like_one(folder: Path) -> bool:
 
 
 def _write(path: Path, text: str) -> Path:
-    side = path.with_name(f".{path.name}.tmp")
-    side.write_text(text, encoding="utf-8")
-    side.replace(path)
+    files.write_bytes(path, text.encode())
     return path
 
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return files.sha256(path)
     except OSError as error:
         raise NetworkError(f"{path} cannot be read ({error.strerror})") from error
 

@@ -100,7 +100,8 @@ def learning_curves(
     layout(figure, title=TITLES[metric], height=320 if metric == "dice" else 240, x=name)
     legend = metric == "dice"  # once is enough: the other two charts use the same colours
     figure.update_layout(hovermode="x unified", showlegend=legend, margin_t=32 if legend else 8)
-    figure.update_xaxes(rangemode="tozero", tickformat="d" if axis == "epoch" else None)
+    few = axis == "epoch" and max((c.records[-1].epoch for c in curves if c.records), default=0) < 9
+    figure.update_xaxes(rangemode="tozero", dtick=1 if few else None)
     if metric == "dice":
         figure.update_yaxes(range=[0, 1], tickformat=".1f")
     return figure

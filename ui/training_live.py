@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,11 +91,14 @@ def _sentence(status: RunStatus, history: Sequence[EpochRecord]) -> str:
 
 
 def remaining(status: RunStatus, history: Sequence[EpochRecord]) -> float | None:
-    """Return the seconds that the epochs left would take, from the last five; None if not alive."""
+    """Return the seconds that the epochs left would take, None when not running.
+
+    From the median of the last five: the first epoch also compiles the network.
+    """
     if status.state != "running" or not history:
         return None
     recent = [record.seconds for record in history[-5:]]
-    return (status.epochs - status.epoch) * sum(recent) / len(recent)
+    return (status.epochs - status.epoch) * statistics.median(recent)
 
 
 def duration(seconds: float) -> str:
@@ -180,7 +184,7 @@ def _previews(run: Path, status: RunStatus) -> None:
     pictures = runs.previews(run)
     if not pictures:
         return
-    st.subheader("The same four validation slices, epoch by epoch", anchor=False)
+    st.subheader("The same validation slices, epoch by epoch", anchor=False)
     epochs = sorted(pictures)
     epoch = epochs[-1]
     if len(epochs) > 1:

@@ -21,20 +21,28 @@ from brainseg.training.recipes import RunConfig
 from brainseg.training.reporter import Reporter
 from brainseg.training.schedule import learning_rate
 from brainseg.training.validate import Scores, validate
-from brainseg.types import ByteArray, EpochRecord
+from brainseg.types import ByteArray, EpochRecord, FloatArray
 
 PREVIEWS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where a run stands: ``batch`` batches of ``epoch`` are done."""
+    """Where a run stands: ``batch`` batches of ``epoch`` are done.
+
+    The sums run over the images of the epoch so far (Keras forgets its metrics at every
+    ``train_on_batch``); ``dice_sum`` over the ``tumours`` of them that have one.
+    """
 
     epoch: int = 1
     batch: int = 0
     elapsed: float = 0.0
     in_epoch: float = 0.0
+    images: int = 0
+    tumours: int = 0
     loss_sum: float = 0.0
+    dice_sum: float = 0.0
+    accuracy_sum: float = 0.0
     best: float | None = None
     best_epoch: int = 0
     wait: int = 0
@@ -80,8 +88,7 @@ class Trainer:
     # ------------------------------------------------------------------ checkpoints
     def _variables(self) -> dict[str, Any]:
         named = {f"model/{i:03d}": v for i, v in enumerate(self.model.variables)}
-        named |= {f"optimizer/{i:03d}": v for i, v in enumerate(self.optimizer.variables)}
-        return named | {f"metric/{i:03d}": v for i, v in enumerate(self.model.metrics_variables)}
+        return named | {f"optimizer/{i:03d}": v for i, v in enumerate(self.optimizer.variables)}
 
     def save(self, record: EpochRecord | None = None) -> None:
         """Commit a checkpoint from which :meth:`restore` goes on exactly here.
@@ -103,8 +110,7 @@ class Trainer:
         """Go back to the newest intact checkpoint."""
         arrays, state = checkpoint.load(self.folder)
         for name, variable in self._variables().items():
-            if name in arrays:
-                variable.assign(arrays[name])
+            variable.assign(arrays[name])
         self.average.load(arrays)
         record = state.pop("record")
         if record:
@@ -148,8 +154,6 @@ class Trainer:
 
     def _train_epoch(self, batches: Batches) -> bool:
         p = self.progress
-        if p.batch == 0:
-            self.model.reset_metrics()
         begun = time.monotonic() - p.in_epoch
         for images, masks in batches.epoch(p.epoch, start=p.batch):
             if self.reporter.stop_requested():
@@ -158,27 +162,33 @@ class Trainer:
             rate = learning_rate(self.config, self.progress, len(batches))
             self.optimizer.learning_rate = rate
             logs = self.model.train_on_batch(images, masks, return_dict=True)
-            self._count(float(logs["loss"]), len(images), time.monotonic() - begun)
+            self._count(logs, masks, time.monotonic() - begun)
             self.average.update((p.epoch - 1) * len(batches) + self.progress.batch)
             self.reporter.beat()
         return True
 
-    def _count(self, running_loss: float, images: int, seconds: float) -> None:
-        if not np.isfinite(running_loss):
+    def _count(self, logs: dict[str, Any], masks: FloatArray, seconds: float) -> None:
+        """Add one batch to the sums of the epoch."""
+        p = self.progress
+        loss = float(logs["loss"])
+        if not np.isfinite(loss):
             raise DivergedError(
-                f"diverged: the loss became {running_loss} in epoch "
-                f"{self.progress.epoch}, batch {self.progress.batch + 1}"
+                f"diverged: the loss became {loss} in epoch {p.epoch}, batch {p.batch + 1}"
             )
+        tumours = int(np.count_nonzero(masks.any(axis=(1, 2, 3))))
         self.progress = replace(
-            self.progress,
-            batch=self.progress.batch + 1,
+            p,
+            batch=p.batch + 1,
             in_epoch=seconds,
-            loss_sum=running_loss,
+            images=p.images + len(masks),
+            tumours=p.tumours + tumours,
+            loss_sum=p.loss_sum + loss * len(masks),
+            dice_sum=p.dice_sum + float(logs["dice"]) * tumours,
+            accuracy_sum=p.accuracy_sum + float(logs["accuracy"]) * len(masks),
         )
 
     def _finish_epoch(self, data: Data, batches: int) -> None:
         begun = time.monotonic()
-        dice, right = (float(m.result()) for m in self._metrics())
         with self.average.in_place():
             scores = validate(
                 self.model,
@@ -197,9 +207,9 @@ class Trainer:
             seconds=seconds,
             elapsed=p.elapsed + seconds,
             learning_rate=learning_rate(self.config, p, batches),
-            loss=p.loss_sum,
-            dice=dice,
-            accuracy=right,
+            loss=p.loss_sum / p.images,
+            dice=p.dice_sum / max(p.tumours, 1),
+            accuracy=p.accuracy_sum / p.images,
             val_loss=scores.loss,
             val_dice=scores.dice,
             val_accuracy=scores.accuracy,
@@ -210,8 +220,12 @@ class Trainer:
         )
         if record.best:
             self._save_best()
-        self.progress = replace(
-            p, epoch=p.epoch + 1, batch=0, in_epoch=0.0, loss_sum=0.0, elapsed=record.elapsed
+        self.progress = Progress(
+            epoch=p.epoch + 1,
+            elapsed=record.elapsed,
+            best=p.best,
+            best_epoch=p.best_epoch,
+            wait=p.wait,
         )
         self.save(record)
         shown = list(data.val[:PREVIEWS])
@@ -219,13 +233,6 @@ class Trainer:
             p.epoch, data.images[shown], data.masks[shown], scores.probabilities[:PREVIEWS]
         )
         self.reporter.epoch(record)
-
-    def _metrics(self) -> list[Any]:
-        found: list[Any] = []
-        for metric in self.model.metrics:
-            if metric.name == "compile_metrics":
-                found = list(metric.metrics)
-        return found
 
     def _judge(self, scores: Scores) -> None:
         """Update best and wait; only a finite score can be the best."""

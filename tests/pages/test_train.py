@@ -19,7 +19,7 @@ SPLIT = Split(train=(0, 1), val=(2,), test=(3,), seed=0, unit="patient")
 
 def make_run(model: str, epochs: int, state: str = "finished", reason: str | None = None) -> Path:
     """A run folder with a history, as the worker would have left it."""
-    run = runs.create(recipe("quick", model=model, data="/nowhere/demo"), SPLIT)
+    run = runs.create(recipe("quick", model=model, data="/nowhere/demo", epochs=12), SPLIT)
     runs.append_event(run, {"kind": "state", "state": "running", "time": time.time()})
     for epoch in range(1, epochs + 1):
         dice = 0.1 * epoch

@@ -93,6 +93,25 @@ def test_an_epoch_whose_record_was_lost_in_a_kill_comes_back(
     assert _curves(tmp_path) == whole
 
 
+def test_the_training_curve_is_the_mean_over_the_whole_epoch(tmp_path: Path):
+    config = _config(epochs=1, learning_rate=1e-8, warmup_epochs=0, ema_decay=0.0, augment="none")
+    runs.write_config(tmp_path, config, SPLIT)
+    trainer, data = _trainer(config, tmp_path), _data()
+    seen: list[tuple[float, int]] = []
+    step = trainer.model.train_on_batch
+
+    def watched(images, masks, **options):
+        logs = step(images, masks, **options)
+        seen.append((float(logs["loss"]), len(images)))
+        return logs
+
+    trainer.model.train_on_batch = watched
+    trainer.fit(data)
+    mean = sum(loss * images for loss, images in seen) / sum(images for _, images in seen)
+    assert len(seen) > 2
+    assert runs.history(tmp_path)[0].loss == pytest.approx(mean)
+
+
 def test_learning_happens(whole: list[tuple[float, ...]]):
     assert whole[-1][0] < whole[0][0]
 

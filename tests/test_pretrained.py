@@ -1,0 +1,67 @@
+"""The shipped networks: intact, described, and as good on the demo data as the card says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainseg import networks, paths
+from brainseg.data.catalog import read_catalog, read_image, upright
+from brainseg.evaluate import evaluate
+from brainseg.inference import Segmenter
+from brainseg.types import Scan
+
+NAMES = ("unet", "resunet")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_shipped_network_is_intact_and_small(name: str):
+    folder = networks.find_network(name)
+    assert folder == paths.PRETRAINED / name
+    assert networks.read_network(folder).architecture == name
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 24 * 2**20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_patient_is_on_two_sides_of_its_split(name: str, real_data: Path):
+    split = networks.read_split(networks.find_network(name))
+    patients = {s.number: s.patient for s in read_catalog(real_data / "cheng256").samples}
+    parts = [{patients[n] for n in part if n in patients} for part in (split.train, split.test)]
+    assert parts[0]
+    assert parts[1]
+    assert not parts[0] & parts[1]
+
+
+@pytest.mark.parametrize("orientation", ["file", "upright"])
+@pytest.mark.parametrize("name", NAMES)
+def test_it_finds_the_tumours_of_the_demo_data(name: str, orientation: str, demo_data: Path):
+    catalog = read_catalog(demo_data)
+    segmenter = Segmenter.load(networks.find_network(name))
+    numbers = [sample.number for sample in catalog.with_truth]
+    found = evaluate(segmenter, catalog, numbers, orientation=orientation)
+    assert found.summary["dice"] >= 0.6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_weights_are_the_ones_it_predicts_with(name: str, demo_data: Path):
+    from brainseg import saliency
+
+    folder = networks.find_network(name)
+    catalog = read_catalog(demo_data)
+    pixels = np.ascontiguousarray(upright(read_image(catalog.samples[0]), catalog))
+    segmenter = Segmenter.load(folder)
+    image = segmenter_input(pixels, segmenter.config.size)
+    model = saliency._network(folder, "test")
+    logits = np.asarray(model(image, training=False))[..., 0]
+    expected = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    found = segmenter.probabilities(image)
+    assert np.abs(found - expected).max() < 0.02  # the exported weights are stored in float16
+    assert segmenter.predict(Scan(pixels=pixels)).probability.shape == pixels.shape
+
+
+def segmenter_input(pixels: np.ndarray, size: int) -> np.ndarray:
+    from brainseg.preprocess import standardise
+
+    return standardise(pixels, size)[0][np.newaxis]
