@@ -18,6 +18,7 @@ QUICK = ("inspect", "predict", "evaluate", "runs")
 
 def _commands() -> list[str]:
     text = "\n".join((REPOSITORY / name).read_text() for name in DOCUMENTS)
+    text = re.sub(r"\\\n\s*", "", text)
     found = re.findall(r"python -m brainseg ([a-z][^`\n]*)", text)
     return sorted({words.strip() for words in found if "VERB" not in words})
 
