@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUNS = {"unet": "20260101-000000-unet", "resunet": "20260101-000001-resunet"}
@@ -153,8 +153,19 @@ def coloured() -> Callable[[Page, int, str], int]:
     import cv2
     import numpy as np
 
+    def still(tab: Page, panel: int) -> bytes:
+        """A picture of the panel; taken again where a rerun replaced it meanwhile."""
+        for _ in range(10):
+            try:
+                return tab.locator(".stage canvas").nth(panel).screenshot()
+            except Error as error:
+                if "not attached" not in str(error):
+                    raise
+                tab.wait_for_timeout(500)
+        pytest.fail("the panel never stood still")
+
     def count(tab: Page, panel: int, colour: str) -> int:
-        shot = tab.locator(".stage canvas").nth(panel).screenshot()
+        shot = still(tab, panel)
         bgr = cv2.imdecode(np.frombuffer(shot, dtype=np.uint8), cv2.IMREAD_COLOR).astype(int)
         wanted = [int(colour[at : at + 2], 16) for at in (5, 3, 1)]
         return int((np.abs(bgr - wanted).max(axis=2) <= 24).sum())

@@ -75,12 +75,15 @@ def test_a_threshold_that_nothing_reaches_says_so(segment, coloured):
     assert coloured(page, 1, palette.UNET) == 0
 
 
-def test_a_nifti_volume_is_outlined_slice_by_slice_and_measured(segment, coloured, real_data):
+def test_a_nifti_volume_is_outlined_slice_by_slice_and_measured(
+    segment, settled, coloured, real_data
+):
     page = segment(f"segment.source=My+own+scan&{UNET}")
     page.set_input_files("input[type=file]", real_data / "scans" / "tcga_fg_6692_t1c.nii.gz")
     page.wait_for_selector(".scores")
     set_slider(page, "threshold", 1)
-    page.wait_for_timeout(200)
+    page.wait_for_timeout(500)
+    settled(page)
     assert "mm²" in page.locator(".scores").last.inner_text()
     assert coloured(page, 1, palette.UNET) > 30
     before = page.locator(".scores").last.inner_text()
