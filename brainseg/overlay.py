@@ -106,11 +106,12 @@ def contours(mask: BoolArray) -> list[NDArray[np.float32]]:
 
 
 def encode(picture: ByteArray, format: Literal[".webp", ".png"] = ".webp") -> bytes:
-    """Compress (H, W, 3) RGB or (H, W, 4) RGBA; WebP is lossy for RGB and exact for RGBA."""
-    channels = (2, 1, 0) if picture.shape[2] == 3 else (2, 1, 0, 3)
-    quality = _QUALITY if picture.shape[2] == 3 else _LOSSLESS
+    """Compress (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA; WebP is exact for RGBA only."""
+    layers = 1 if picture.ndim == 2 else picture.shape[2]
+    turned = picture if layers == 1 else picture[..., (2, 1, 0, 3)[:layers]]
+    quality = _LOSSLESS if layers == 4 else _QUALITY
     options = [cv2.IMWRITE_WEBP_QUALITY, quality] if format == ".webp" else []
-    done, data = cv2.imencode(format, np.ascontiguousarray(picture[..., channels]), options)
+    done, data = cv2.imencode(format, np.ascontiguousarray(turned), options)
     if not done:
         raise ValueError(f"cannot encode a picture of shape {picture.shape} as {format}")
     return bytes(data)

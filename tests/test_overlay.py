@@ -160,3 +160,9 @@ def test_encode_keeps_the_order_of_the_colours_in_lossy_webp() -> None:
     back = cv2.imdecode(np.frombuffer(overlay.encode(red), np.uint8), cv2.IMREAD_COLOR)
     assert back[..., 2].mean() > 220
     assert back[..., 0].mean() < 30
+
+
+def test_a_grey_picture_survives_png_with_one_channel():
+    picture = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    data = np.frombuffer(overlay.encode(picture, ".png"), np.uint8)
+    np.testing.assert_array_equal(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), picture)

@@ -133,7 +133,7 @@ def thumbnail(pixels: FloatArray, mask: BoolArray | None, orientation: str) -> b
 
 def mask_png(mask: BoolArray) -> bytes:
     """Return a mask as a PNG of 0 and 255."""
-    return overlay.encode(overlay.grey(mask.astype(np.float32), 0.0, 1.0), ".png")
+    return overlay.encode(mask.astype(np.uint8) * 255, ".png")
 
 
 def overlay_png(pixels: FloatArray, masks: dict[str, BoolArray]) -> bytes:
