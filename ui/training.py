@@ -62,7 +62,7 @@ def _details(start: RunConfig) -> dict[str, Any]:
     key = f"train.{start.recipe}"
     with st.expander("Details", icon=":material/tune:"):
         row = st.container(horizontal=True)
-        size = row.number_input("Input side (px)", 16, 1024, start.size, 16, key=f"{key}.size")
+        size = row.number_input("Input side (px)", 32, 1024, start.size, 16, key=f"{key}.size")
         base = row.number_input("Base features", 2, 128, start.base, key=f"{key}.base")
         batch = row.number_input("Batch size", 1, 512, start.batch_size, key=f"{key}.batch")
         row = st.container(horizontal=True)
