@@ -116,9 +116,7 @@ def read_split(folder: Path) -> Split | None:
     if not path.is_file():
         return None
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        parts = {part: tuple(int(n) for n in plain[part]) for part in ("train", "val", "test")}
-        return Split(**parts, seed=int(plain["seed"]), unit=plain["unit"])
+        return Split.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise NetworkError(f"{path} is damaged; restore it or export the network again") from error
 

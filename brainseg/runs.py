@@ -138,9 +138,7 @@ def facts(run: Path) -> dict[str, Any]:
 
 def split(run: Path) -> Split:
     """Return the split of a run."""
-    plain = _document(run)["split"]
-    parts = {part: tuple(plain[part]) for part in ("train", "val", "test")}
-    return Split(**parts, seed=plain["seed"], unit=plain["unit"])
+    return Split.from_dict(_document(run)["split"])
 
 
 def history(run: Path) -> tuple[EpochRecord, ...]:

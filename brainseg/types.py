@@ -6,9 +6,10 @@ Spacing is in millimetres, in the axis order of the array it belongs to.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,16 @@ class Split:
     test: tuple[int, ...]
     seed: int
     unit: Literal["patient", "slice"]
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Split:
+        """Read what ``dataclasses.asdict`` gave, after JSON made lists of the tuples.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        parts = {part: tuple(int(n) for n in plain[part]) for part in ("train", "val", "test")}
+        return cls(**parts, seed=int(plain["seed"]), unit=plain["unit"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-from brainseg import files, paths, runs
+from brainseg import files, networks, paths, runs
 from brainseg.data.catalog import Catalog
 from brainseg.errors import BrainsegError
 from brainseg.networks import NetworkRef
@@ -58,19 +58,16 @@ def _split_of_run(ref: NetworkRef, catalog: Catalog) -> dict[str, Numbers]:
         split = runs.split(run)
     except (BrainsegError, KeyError, TypeError):
         return {}
-    return {"train": split.train, "val": split.val, "test": split.test}
+    return {part: getattr(split, part) for part in PARTS}
 
 
 def _split_shipped(ref: NetworkRef, catalog: Catalog) -> dict[str, Numbers]:
     public = not catalog.synthetic and any(s.fold is not None for s in catalog.samples)
-    path = ref.folder / "split.json"
-    if not public or not path.is_file():
-        return {}
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        return {part: tuple(int(n) for n in plain.get(part, ())) for part in PARTS}
-    except (OSError, ValueError, TypeError, AttributeError):
+        split = networks.read_split(ref.folder) if public else None
+    except BrainsegError:
         return {}
+    return {} if split is None else {part: getattr(split, part) for part in PARTS}
 
 
 def choices(refs: Sequence[NetworkRef], catalog: Catalog) -> dict[str, Numbers]:

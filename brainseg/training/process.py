@@ -25,7 +25,7 @@ def start(run: Path) -> int:
         RunError: a worker is already at this run.
     """
     reap()
-    if is_alive(run):
+    if runs.is_locked(run):  # the lock says whether a worker is at it, not a pid
         raise RunError(f"run {run.name} is already being worked on")
     (run / "stop").unlink(missing_ok=True)
     environment = os.environ | {"BRAINSEG_HOME": str(paths.home()), "PYTHONUNBUFFERED": "1"}
@@ -52,17 +52,9 @@ def resume(run: Path) -> int:
     Raises:
         RunError: the run has finished or is being worked on.
     """
-    state = runs.status(run).state
-    if state == "finished":
+    if runs.status(run).state == "finished":
         raise RunError(f"run {run.name} has finished; start a new one to train longer")
-    if state in ("queued", "running", "stopping") and runs.is_locked(run):
-        raise RunError(f"run {run.name} is already being worked on")
     return start(run)
-
-
-def is_alive(run: Path) -> bool:
-    """Whether a worker is at this run: the lock says so, not a pid."""
-    return runs.is_locked(run)
 
 
 def reap() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from brainseg.errors import ConfigError
@@ -207,8 +207,3 @@ def _option(name: str, value: Any) -> str:
     if isinstance(value, list):
         return f"{flag} {' '.join(map(str, value))}"
     return f"{flag} {json.dumps(value)}"
-
-
-def with_changes(config: RunConfig, **changes: Any) -> RunConfig:
-    """Return a copy with some values changed, checked again."""
-    return replace(config, **changes)

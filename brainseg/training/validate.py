@@ -11,7 +11,7 @@ import numpy as np
 
 from brainseg import metrics
 from brainseg.losses import Loss, dice_loss
-from brainseg.types import BoolArray, ByteArray, FloatArray
+from brainseg.types import ByteArray, FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,6 +68,3 @@ def _number(value: Any) -> float:
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if len(values) else float("nan")
-
-
-__all__ = ["BoolArray", "Scores", "validate"]
