@@ -11,6 +11,8 @@ from collections.abc import Callable
 import keras
 from keras import KerasTensor, layers
 
+from brainseg.models.normalisation import batch_norm
+
 Unit = Callable[[KerasTensor, int, float, str], KerasTensor]
 
 
@@ -18,7 +20,7 @@ def _convolution(
     x: KerasTensor, features: int, momentum: float, name: str, *, use_bias: bool
 ) -> KerasTensor:
     x = layers.Conv2D(features, 3, padding="same", use_bias=use_bias, name=f"{name}_conv")(x)
-    return layers.BatchNormalization(momentum=momentum, name=f"{name}_bn")(x)
+    return batch_norm(momentum, f"{name}_bn")(x)
 
 
 def plain_unit(x: KerasTensor, features: int, momentum: float, name: str) -> KerasTensor:
@@ -35,7 +37,7 @@ def residual_unit(x: KerasTensor, features: int, momentum: float, name: str) -> 
     Its convolutions carry a bias, as in the reference ResUNet whose parameter counts are tested.
     """
     shortcut = layers.Conv2D(features, 1, name=f"{name}_shortcut_conv")(x)
-    shortcut = layers.BatchNormalization(momentum=momentum, name=f"{name}_shortcut_bn")(shortcut)
+    shortcut = batch_norm(momentum, f"{name}_shortcut_bn")(shortcut)
     x = _convolution(x, features, momentum, f"{name}_1", use_bias=True)
     x = layers.ReLU(name=f"{name}_1_relu")(x)
     x = _convolution(x, features, momentum, f"{name}_2", use_bias=True)
