@@ -1,12 +1,13 @@
 # make run    a virtual environment, the requirements, demo data, the app
 # make test   the same for the tests, and runs them all
+# make chaos  every fault of docs/TRAINING.md, in full: about an hour
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 8501
 BIN    := $(VENV)/bin
 REQS   := $(if $(GPU),requirements-gpu.txt,requirements.txt)
 
-.PHONY: run test lint screenshots clean
+.PHONY: run test chaos lint screenshots clean
 
 run: $(VENV)/.installed-$(REQS)
 	@test -n "$$(ls -A data 2>/dev/null)" || $(BIN)/python -m brainseg demo --to data/demo
@@ -15,6 +16,9 @@ run: $(VENV)/.installed-$(REQS)
 test: $(VENV)/.installed-requirements-dev.txt lint
 	@sh tests/browser/ensure_chromium.sh
 	$(BIN)/python -m pytest
+
+chaos: $(VENV)/.installed-requirements-dev.txt
+	$(BIN)/python -m pytest tests/chaos --chaos full
 
 lint: $(VENV)/.installed-requirements-dev.txt
 	$(BIN)/ruff check .

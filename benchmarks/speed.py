@@ -1,8 +1,8 @@
 """How long a user waits: ``python -m benchmarks.speed``. Prints one line a measurement.
 
 Index: 3064 slices with mask and two saliency maps each (empty files: nothing is decoded).
-Demo: the 60 slices of the first start. Prediction: one 512x512 slice through the shipped UNet,
-in a process of its own from import to first mask, and then warm. App: from start to first answer.
+Demo: the 60 slices of the first start. App: from start to first answer. Prediction is measured by
+``benchmarks.serving``.
 """
 
 from __future__ import annotations
@@ -21,21 +21,6 @@ from brainseg.data.catalog import read_catalog
 from brainseg.data.demo import make_demo
 
 ROOT = Path(__file__).resolve().parent.parent
-FIRST_MASK = """
-import resource, statistics, time
-begun = time.perf_counter()
-import numpy as np
-from brainseg import networks
-from brainseg.inference import Segmenter
-from brainseg.types import Scan
-scan = Scan(pixels=np.random.default_rng(0).random((512, 512), dtype=np.float32))
-segmenter = Segmenter.load(networks.find_network("unet"))
-segmenter.predict(scan)
-print(f"import, load, compile, first mask: {time.perf_counter() - begun:.2f} s")
-times = [segmenter.predict(scan).seconds for _ in range(50)]
-print(f"warm slice, median of 50: {statistics.median(times) * 1000:.1f} ms")
-print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
-"""
 
 
 def index_seconds(folder: Path) -> float:
@@ -84,7 +69,6 @@ def main() -> None:
         begun = time.perf_counter()
         make_demo(folder / "data" / "demo")
         print(f"demo data, 60 slices: {time.perf_counter() - begun:.1f} s")
-        subprocess.run([sys.executable, "-c", FIRST_MASK], cwd=ROOT, check=True)
         print(f"app, start to first answer: {app_seconds(folder):.1f} s")
 
 

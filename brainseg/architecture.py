@@ -13,7 +13,7 @@ def describe(name: str, *, size: int = 256, base: int = 32, depth: int = 4) -> l
     ``part`` is ``encoder1`` ..., ``bottleneck``, ``decoder1`` ... or ``head``; ``shape`` is
     (height, width, features).
     """
-    model = models.build(name, size=size, base=base, depth=depth, bn_momentum=0.9)
+    model = models.build(name, size=size, base=base, depth=depth)
     layers = []
     for layer in model.layers:
         part = layer.name.split("_")[0]
@@ -22,7 +22,7 @@ def describe(name: str, *, size: int = 256, base: int = 32, depth: int = 4) -> l
         layers.append(
             {
                 "name": layer.name,
-                "kind": type(layer).__name__,
+                "kind": type(layer).__name__.removeprefix("Fused"),
                 "part": part if inside else "head",
                 "shape": [int(n) for n in layer.output.shape[1:]],
                 "parameters": int(layer.count_params()),

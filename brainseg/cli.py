@@ -9,6 +9,8 @@ from pathlib import Path
 
 from brainseg import __version__, commands
 from brainseg.errors import BrainsegError
+from brainseg.protocols import NETWORKS, PROTOCOLS
+from brainseg.scores import ORIENTATIONS
 from brainseg.training.recipes import RECIPES
 
 _TRAIN_NUMBERS = {
@@ -28,7 +30,7 @@ _TRAIN_NUMBERS = {
     "seed": int,
     "threads": int,
 }
-_TRAIN_WORDS = ("loss", "optimizer", "schedule", "monitor", "augment", "precision")
+_TRAIN_WORDS = ("loss", "optimizer", "schedule", "monitor", "augment", "precision", "norm")
 
 
 def _demo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,8 +58,8 @@ def _inspect(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     verb.set_defaults(run=commands.inspect)
 
 
-def _train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verb = verbs.add_parser("train", help="train a network, in this terminal; Ctrl-C saves")
+def _settings(verb: argparse.ArgumentParser) -> None:
+    """Add what ``train`` and ``estimate`` share: data, network, recipe, hyper-parameters."""
     verb.add_argument("--data", metavar="DIR", help="dataset folder")
     verb.add_argument("--model", choices=("unet", "resunet"))
     verb.add_argument("--recipe", choices=RECIPES, default="reference")
@@ -65,15 +67,55 @@ def _train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb.add_argument("--tumour-free", metavar="DIR", help="folder of tumour-free slices to add")
     verb.add_argument("--from", dest="initial", metavar="NETWORK", help="start from these weights")
     verb.add_argument("--test-folds", type=int, nargs="+", metavar="FOLD")
+    verb.add_argument("--val-is-test", action=argparse.BooleanOptionalAction, default=None)
+    _hyper_parameters(verb)
+
+
+def _hyper_parameters(verb: argparse.ArgumentParser) -> None:
+    """Add what a protocol leaves open, too."""
     for name, kind in _TRAIN_NUMBERS.items():
         verb.add_argument(f"--{name}", type=kind, metavar="N")
     for name in _TRAIN_WORDS:
         verb.add_argument(f"--{name}")
-    verb.add_argument("--val-is-test", action=argparse.BooleanOptionalAction, default=None)
+    for name in ("deep-supervision", "tensorboard"):
+        verb.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=None)
+
+
+def _train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("train", help="train a network, in this terminal; Ctrl-C saves")
+    _settings(verb)
     verb.add_argument("--run", dest="folder", metavar="DIR", help="run folder, new or to resume")
     verb.add_argument("--resume", action="store_true", help="go on with the run of --run")
     verb.add_argument("--background", action="store_true", help="return at once; see `runs list`")
     verb.set_defaults(run=commands.train)
+
+
+def _estimate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("estimate", help="how long a training would take: measures a few steps")
+    _settings(verb)
+    verb.add_argument(
+        "--also", action="append", default=[], choices=("unet", "resunet"), metavar="MODEL",
+        help="measure this network too, with the same settings",
+    )  # fmt: skip
+    verb.add_argument("--json", action="store_true", help="one JSON object a line, with progress")
+    verb.set_defaults(run=commands.estimate)
+
+
+def _protocol(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser(
+        "protocol",
+        help="train and measure by a protocol; run it again to go on",
+        description="Every training of a protocol, one after the other, and the table of results. "
+        "Ctrl-C saves; the same command again goes on. Settings replace those of the recipes.",
+    )
+    verb.add_argument("protocol", choices=PROTOCOLS)
+    verb.add_argument("--data", type=Path, required=True, metavar="DIR")
+    verb.add_argument("--tumour-free", type=Path, metavar="DIR")
+    verb.add_argument("--out", type=Path, required=True, metavar="DIR", help="runs, protocol.json")
+    verb.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
+    _hyper_parameters(verb)
+    verb.add_argument("--json", action="store_true", help="print JSON")
+    verb.set_defaults(run=commands.protocol)
 
 
 def _evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -84,18 +126,45 @@ def _evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     verb.add_argument("--ids", choices=("test", "val", "all"), default="test")
     verb.add_argument("--run", dest="split_run", metavar="RUN", help="whose test or val ids")
     verb.add_argument("--fold", type=int, nargs="+", help="only these folds, whatever --ids says")
-    verb.add_argument("--orientation", choices=("file", "upright"), default="file")
-    verb.add_argument("--threshold", type=float)
-    verb.add_argument("--json", type=Path, metavar="FILE")
+    verb.add_argument("--orientation", choices=ORIENTATIONS, default="file")
+    _options(verb)
     verb.set_defaults(run=commands.evaluate)
+
+
+def _options(verb: argparse.ArgumentParser) -> None:
+    """Add what a prediction can be asked for beyond the network's plain answer."""
+    verb.add_argument("--threshold", type=float, help="of the probability (default: its own)")
+    verb.add_argument(
+        "--average", choices=("none", "symmetries"), default="none",
+        help="symmetries: mean over the eight symmetries of the square (8 times the work)",
+    )  # fmt: skip
+    verb.add_argument(
+        "--smallest", type=float, default=0.0, metavar="SHARE",
+        help="drop connected parts smaller than this share of the slice (default 0: none)",
+    )  # fmt: skip
+    verb.add_argument(
+        "--precision", choices=("f32", "bf16"),
+        help="bf16: faster on processors that have it (default: BRAINSEG_PRECISION, or f32)",
+    )  # fmt: skip
+    verb.add_argument("--json", type=Path, metavar="FILE")
+
+
+def _tune(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("tune", help="Dice and false alarms at many thresholds")
+    verb.add_argument("--model", required=True, metavar="PATH|NAME")
+    verb.add_argument("--data", type=Path, required=True, metavar="DIR")
+    verb.add_argument("--tumour-free", type=Path, metavar="DIR")
+    verb.add_argument("--ids", choices=("val", "all"), default="val", help="never the test part")
+    verb.add_argument("--run", dest="split_run", metavar="RUN", help="whose val ids")
+    verb.add_argument("--json", action="store_true")
+    verb.set_defaults(run=commands.tune, fold=None)
 
 
 def _predict(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("predict", help="write the predicted mask of scans")
     verb.add_argument("--model", action="append", required=True, metavar="NAME|RUN")
     verb.add_argument("--out", type=Path, required=True, metavar="DIR")
-    verb.add_argument("--threshold", type=float)
-    verb.add_argument("--json", type=Path, metavar="FILE")
+    _options(verb)
     verb.add_argument("files", type=Path, nargs="+", metavar="FILE|DIR")
     verb.set_defaults(run=commands.predict)
 
@@ -110,13 +179,18 @@ def _saliency(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _runs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verb = verbs.add_parser("runs", help="list, show, stop or resume training runs")
+    verb = verbs.add_parser("runs", help="list, show, stop, resume, label or delete training runs")
     actions = verb.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for action in ("list", "show", "stop", "resume"):
+    for action in ("list", "show", "stop", "resume", "label", "delete"):
         one = actions.add_parser(action)
         if action != "list":
             one.add_argument("folder", metavar="RUN")
         one.add_argument("--json", action="store_true")
+        if action == "stop":
+            one.add_argument("--after-epoch", action="store_true", help="finish the epoch first")
+        if action == "label":
+            one.add_argument("--title")
+            one.add_argument("--note")
     verb.set_defaults(run=commands.list_or_change_runs)
 
 
@@ -140,7 +214,9 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for add in (_demo, _download, _inspect, _train, _evaluate, _predict, _saliency, _runs, _rest):
+    training = (_train, _estimate, _protocol, _runs)
+    scoring = (_evaluate, _tune, _predict, _saliency)
+    for add in (_demo, _download, _inspect, *training, *scoring, _rest):
         add(verbs)
     return top
 

@@ -3,6 +3,7 @@
 BrainsegError
 ├── DataError      a dataset folder, archive or download is not what was expected
 ├── ScanError      an uploaded or named scan cannot be read
+│   └── ChoiceNeeded  it holds several volumes and does not say which is meant
 ├── ConfigError    a setting is out of range or unknown
 ├── RunError       a run folder is missing, busy or damaged
 └── NetworkError   a network's files are missing or do not match their checksums
@@ -12,6 +13,8 @@ command line prints it and exits with 2; a screen shows it once.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class BrainsegError(Exception):
@@ -24,6 +27,18 @@ class DataError(BrainsegError):
 
 class ScanError(BrainsegError):
     """A scan cannot be read."""
+
+
+class ChoiceNeeded(ScanError):  # noqa: N818 (nothing is wrong with the file)
+    """A file holds ``count`` volumes: read it again with a ``volume_index`` from 0.
+
+    ``labels`` names them for a person, in that order; it may be empty.
+    """
+
+    def __init__(self, message: str, *, count: int, labels: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.count = count
+        self.labels = tuple(labels)
 
 
 class ConfigError(BrainsegError):

@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from brainseg import metrics, runs
+from brainseg import calibration, metrics, runs, summary, surface
 from brainseg.data.catalog import Catalog, read_image, read_mask, upright
-from brainseg.errors import DataError
-from brainseg.inference import Segmenter
+from brainseg.data.patients import PatientFacts, facts_for, pixel_mm
+from brainseg.ensemble import Ensemble
+from brainseg.errors import ConfigError, DataError
+from brainseg.inference import SYMMETRIES, Segmenter
+from brainseg.preprocess import standardise, standardise_mask
+from brainseg.refine import Refined
+from brainseg.scores import ORIENTATIONS, SYMMETRY_NAMES
 from brainseg.training.planning import open_data
-from brainseg.types import TUMOURS, CaseScore, Evaluation, Prediction, Sample, Scan
+from brainseg.types import (
+    BoolArray,
+    CaseScore,
+    Evaluation,
+    FloatArray,
+    Prediction,
+    Sample,
+    Scan,
+)
 
 Progress = Callable[[int, int], None]
-Summary = dict[str, float | int | None]
+DOCUMENT_BATCH = 32
 
 
-def score(sample: Sample, prediction: Prediction, truth: np.ndarray, threshold: float) -> CaseScore:
-    """Score one prediction (H, W) against its truth (H, W) bool; None where undefined."""
-    c = metrics.confusion(prediction.mask(threshold), truth)
+def score(
+    sample: Sample,
+    prediction: Prediction,
+    truth: BoolArray,
+    threshold: float,
+    *,
+    mm: float | None = None,
+) -> CaseScore:
+    """Score one prediction (H, W) against its truth (H, W) bool; None where undefined.
+
+    ``mm`` is the side of a pixel in millimetres where it is known.
+    """
+    mask = prediction.mask(threshold)
+    c = metrics.confusion(mask, truth)
+    apart = surface.distances(mask, truth)
     return CaseScore(
         number=sample.number,
         tumour=sample.tumour,
@@ -35,6 +60,9 @@ def score(sample: Sample, prediction: Prediction, truth: np.ndarray, threshold: 
         specificity=_known(metrics.specificity(c)),
         accuracy=metrics.accuracy(c),
         background_accuracy=metrics.background_accuracy(c),
+        hausdorff95_px=None if apart is None else surface.hausdorff(apart),
+        surface_distance_px=None if apart is None else surface.mean(apart),
+        pixel_mm=mm,
     )
 
 
@@ -43,7 +71,7 @@ def _known(value: float) -> float | None:
 
 
 def evaluate(
-    segmenter: Segmenter,
+    segmenter: Segmenter | Ensemble | Refined,
     catalog: Catalog | Sequence[Catalog],
     numbers: Iterable[int],
     *,
@@ -57,121 +85,110 @@ def evaluate(
         segmenter: the network.
         catalog: the dataset folder, or several.
         numbers: which slices; each needs a truth.
-        orientation: ``"file"`` as stored, ``"upright"`` as displayed.
+        orientation: ``"file"`` as stored, ``"upright"`` as displayed, or upright and then turned
+            by one of the other symmetries of the square in ``scores.SYMMETRY_NAMES``.
         threshold: of the probability; the network's own by default.
         progress: called with (done, of) after every slice.
+
+    Raises:
+        ConfigError: no such orientation.
+        DataError: no slice, or one without truth.
+    """
+    if orientation not in ORIENTATIONS:
+        raise ConfigError(f"orientation must be one of {', '.join(ORIENTATIONS)}")
+    catalogs = [catalog] if isinstance(catalog, Catalog) else list(catalog)
+    chosen = list(numbers)
+    homes = _homes(catalogs, chosen)
+    facts = {home.root: facts_for(home.samples) for home in catalogs}
+    level = segmenter.config.threshold if threshold is None else threshold
+    cases, counts = [], []
+    for done, (home, sample) in enumerate(homes, start=1):
+        image, truth = _turned(*_read(sample), home, orientation)
+        prediction = segmenter.predict(Scan(pixels=image))
+        mm = _pixel_mm(sample, facts[home.root], image)
+        cases.append(score(sample, prediction, truth, level, mm=mm))
+        if truth.any():
+            counts.append(calibration.count(prediction.probability, truth))
+        if progress:
+            progress(done, len(chosen))
+    return summary.evaluation(
+        cases,
+        calibration.add(counts),
+        model=segmenter.name,
+        data=", ".join(c.name for c in catalogs),
+        threshold=level,
+        orientation=orientation,
+    )
+
+
+def _homes(catalogs: Sequence[Catalog], numbers: Sequence[int]) -> list[tuple[Catalog, Sample]]:
+    where = {sample.number: (home, sample) for home in catalogs for sample in home.samples}
+    if not numbers:
+        raise DataError("there is no slice to evaluate: choose another part of the dataset")
+    missing = [number for number in numbers if number not in where]
+    if missing:
+        raise DataError(f"slice {missing[0]} is not in {catalogs[0].root}")
+    return [where[number] for number in numbers]
+
+
+def _read(sample: Sample) -> tuple[FloatArray, BoolArray]:
+    image, truth = read_image(sample), read_mask(sample)
+    if truth is None:
+        raise DataError(f"slice {sample.number} has no mask, so nothing can be scored on it")
+    if truth.shape != image.shape:
+        if truth.any() or truth.size == 0:
+            raise DataError(f"slice {sample.number}: image and mask differ in size")
+        truth = np.zeros(image.shape, dtype=np.bool_)
+    return image, truth
+
+
+def _turned(
+    image: FloatArray, truth: BoolArray, home: Catalog, orientation: str
+) -> tuple[FloatArray, BoolArray]:
+    if orientation == "file":
+        return image, truth
+    turn, _ = SYMMETRIES[SYMMETRY_NAMES.index(orientation)]
+    image, truth = turn(upright(image, home)), turn(upright(truth, home))
+    return np.ascontiguousarray(image), np.ascontiguousarray(truth)
+
+
+def _pixel_mm(sample: Sample, facts: Mapping[int, PatientFacts], image: FloatArray) -> float | None:
+    known = facts.get(sample.number)
+    return pixel_mm(known, image.shape[0]) if known and image.shape[0] == image.shape[1] else None
+
+
+def batch_dice(
+    segmenter: Segmenter,
+    catalog: Catalog | Sequence[Catalog],
+    numbers: Iterable[int],
+    *,
+    batch_size: int = DOCUMENT_BATCH,
+    seed: int = 0,
+) -> float:
+    """Return the Dice that the source document reports: of whole batches, at the network's size.
+
+    All pixels of a batch count as one image, with probabilities instead of masks and one pixel
+    added above and below (as ``losses.batch_dice_loss``); then the mean over batches. Large
+    tumours outweigh small ones in it, and a missed one hardly shows: compare it with nothing but
+    itself. Slices are shuffled by ``seed``, since neighbours are of one patient.
 
     Raises:
         DataError: no slice, or one without truth.
     """
     catalogs = [catalog] if isinstance(catalog, Catalog) else list(catalog)
-    where = {sample.number: (c, sample) for c in catalogs for sample in c.samples}
-    chosen = list(numbers)
-    if not chosen:
-        raise DataError("there is no slice to evaluate: choose another part of the dataset")
-    level = segmenter.config.threshold if threshold is None else threshold
-    cases = []
-    for done, number in enumerate(chosen, start=1):
-        if number not in where:
-            raise DataError(f"slice {number} is not in {catalogs[0].root}")
-        home, sample = where[number]
-        cases.append(_case(segmenter, home, sample, orientation, level))
-        if progress:
-            progress(done, len(chosen))
-    return Evaluation(
-        model=segmenter.name,
-        data=", ".join(c.name for c in catalogs),
-        threshold=level,
-        orientation=orientation,
-        cases=tuple(cases),
-        summary=summarise(cases),
-        by_tumour={
-            kind: summarise([c for c in cases if c.tumour == kind])
-            for kind in TUMOURS
-            if any(c.tumour == kind for c in cases)
-        },
-    )
-
-
-def _case(
-    segmenter: Segmenter, home: Catalog, sample: Sample, orientation: str, threshold: float
-) -> CaseScore:
-    image, truth = read_image(sample), read_mask(sample)
-    if truth is None:
-        raise DataError(f"slice {sample.number} has no mask, so nothing can be scored on it")
-    if truth.shape != image.shape:
-        if truth.size > 0 and not truth.any():
-            truth = np.zeros(image.shape, dtype=np.bool_)
-        else:
-            raise DataError(f"slice {sample.number}: image and mask differ in size")
-    if orientation == "upright":
-        image, truth = upright(image, home.orientation), upright(truth, home.orientation)
-    prediction = segmenter.predict(Scan(pixels=np.ascontiguousarray(image)))
-    return score(sample, prediction, np.ascontiguousarray(truth), threshold)
-
-
-def summarise(cases: Sequence[CaseScore]) -> Summary:
-    """Reduce cases to the table's numbers; None where nothing defines one.
-
-    ``misses`` is the share of slices with a tumour on which no pixel was hit; ``false_alarms`` the
-    share of tumour-free slices on which any was painted.
-    """
-    ill = [case for case in cases if case.truth_px > 0]
-    well = [case for case in cases if case.truth_px == 0]
-    dices = [case.dice or 0.0 for case in ill]
-    lower, upper = bootstrap_interval(ill)
-    result: Summary = {
-        "slices": len(cases),
-        "tumour_slices": len(ill),
-        "patients": len({case.patient for case in ill if case.patient is not None}),
-        "dice": _mean(dices),
-        "dice_low": lower,
-        "dice_high": upper,
-        "dice_median": float(np.median(dices)) if dices else None,
-        "dice_patients": patient_mean(ill),
-    }
-    for name in ("iou", "precision", "sensitivity", "specificity"):
-        values = [getattr(case, name) for case in ill]
-        result[name] = _mean([value for value in values if value is not None])
-        result[f"{name}_undefined"] = sum(value is None for value in values)
-    result["accuracy"] = _mean([case.accuracy for case in cases])
-    result["background_accuracy"] = _mean([case.background_accuracy for case in cases])
-    result["misses"] = _mean([float(dice == 0) for dice in dices])
-    result["tumour_free_slices"] = len(well)
-    result["false_alarms"] = _mean([float(case.predicted_px > 0) for case in well])
-    return result
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if len(values) else None
-
-
-def _by_patient(cases: Sequence[CaseScore]) -> list[list[float]]:
-    groups: dict[str, list[float]] = {}
-    for case in cases:
-        groups.setdefault(case.patient or f"slice {case.number}", []).append(case.dice or 0.0)
-    return list(groups.values())
-
-
-def patient_mean(cases: Sequence[CaseScore]) -> float | None:
-    """Return the mean over patients of the mean Dice of their slices."""
-    return _mean([float(np.mean(dices)) for dices in _by_patient(cases)])
-
-
-def bootstrap_interval(
-    cases: Sequence[CaseScore], *, draws: int = 1000, seed: int = 0
-) -> tuple[float | None, float | None]:
-    """Return the 95 % interval of the mean per-image Dice, by resampling patients."""
-    groups = _by_patient(cases)
-    if len(groups) < 2:
-        return None, None
-    sums = np.array([sum(group) for group in groups])
-    sizes = np.array([len(group) for group in groups])
-    random = np.random.default_rng(seed)
-    drawn = random.integers(len(groups), size=(draws, len(groups)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+    homes = _homes(catalogs, list(numbers))
+    order = np.random.default_rng(seed).permutation(len(homes))
+    scores = []
+    for first in range(0, len(order), batch_size):
+        pairs = [_read(homes[place][1]) for place in order[first : first + batch_size]]
+        size = segmenter.config.size
+        images = np.stack([standardise(image, size)[0] for image, _ in pairs])
+        truths = np.stack([standardise_mask(truth, size) for _, truth in pairs])
+        likely = segmenter.probabilities(images)
+        overlap = float(likely[truths].sum(dtype=np.float64))
+        total = float(likely.sum(dtype=np.float64)) + int(np.count_nonzero(truths))
+        scores.append((2 * overlap + 1) / (total + 1))
+    return float(np.mean(scores))
 
 
 def evaluate_run(run: Path, *, progress: Progress | None = None) -> Evaluation:

@@ -1,6 +1,7 @@
 """Run an exported network on scans, through OpenVINO. No Keras here.
 
-The exported network takes (B, size, size, 1) float32 in 0..1 and gives (B, size, size, 1) logits.
+The exported network takes (B, size, size, 1) float32 in 0..1 and gives (B, size, size, 1) logits
+and, unless it was exported by version 0.1, (B, F) features of its bottleneck, for the gate.
 """
 
 from __future__ import annotations
@@ -10,28 +11,47 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from brainseg import networks, preprocess
+from brainseg import gate, networks, preprocess, uncertainty
+from brainseg.ensemble import Ensemble
 from brainseg.errors import NetworkError
-from brainseg.networks import NetworkConfig
+from brainseg.gate import HeadStatistics
+from brainseg.networks import NetworkConfig, Precision
 from brainseg.runtime import openvino
 from brainseg.types import FloatArray, Prediction, Scan
 
-Precision = Literal["f32", "bf16"]
 AT_ONCE = 2  # predictions that run at the same moment in one process; more only wait
 _BATCH = 8  # images a network sees at once: bounds the memory, and is all eight symmetries
 _slots = threading.BoundedSemaphore(AT_ONCE)
 
 
-class Segmenter:
-    """One exported network, ready to predict. May be shared by any number of threads."""
+def load(name: str, *, precision: Precision | None = None) -> Segmenter | Ensemble:
+    """Return what predicts under a name: ``unet``, ``resunet``, ``ensemble``, a run, a folder.
 
-    def __init__(self, config: NetworkConfig, compiled: Any) -> None:
+    Raises:
+        NetworkError: there is no such network, or it is damaged.
+    """
+    folders = networks.member_folders(name)
+    members = [Segmenter.load(folder, precision=precision) for folder in folders]
+    return Ensemble(members) if name == networks.ENSEMBLE else members[0]
+
+
+class Segmenter:
+    """One exported network, ready to predict. May be shared by any number of threads.
+
+    ``heads`` is what the gate compares a scan's features with; None where nobody fitted it.
+    """
+
+    def __init__(
+        self, config: NetworkConfig, compiled: Any, heads: HeadStatistics | None = None
+    ) -> None:
         """Use ``Segmenter.load``; ``compiled`` is an OpenVINO CompiledModel."""
         self.config = config
+        self.heads = heads
+        self.has_features = len(compiled.outputs) > 1
         self._requests: queue.LifoQueue[Any] = queue.LifoQueue()
         for _ in range(AT_ONCE):
             self._requests.put(compiled.create_infer_request())
@@ -42,12 +62,14 @@ class Segmenter:
         return self.config.name
 
     @classmethod
-    def load(cls, folder: Path, *, precision: Precision = "f32") -> Segmenter:
+    def load(cls, folder: Path, *, precision: Precision | None = None) -> Segmenter:
         """Load the network of a ``network/`` folder after checking its checksums.
 
-        ``"bf16"`` is about twice as fast on processors that have it, and differs by up to 5e-3.
+        ``"bf16"`` is about twice as fast on processors that have it, and differs by up to 5e-3
+        (``benchmarks/README.md``: its effect on Dice). None: as ``networks.precision`` says.
 
         Raises:
+            ConfigError: as ``networks.precision``.
             NetworkError: the folder is incomplete or altered, or holds another kind of network.
         """
         config = networks.read_network(folder)
@@ -55,12 +77,15 @@ class Segmenter:
         try:
             model = core.read_model(folder / networks.XML, folder / networks.BIN)
             _check_ends(model, config)
-            options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-            return cls(config, core.compile_model(model, "CPU", options))
+            hint = precision or networks.precision()
+            options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+            compiled = core.compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise NetworkError(
                 f"the network in {folder} cannot be loaded; export it again"
             ) from error
+        path = folder / networks.GATE
+        return cls(config, compiled, gate.read(path) if path.is_file() else None)
 
     def predict(self, scan: Scan, *, symmetries: bool = False) -> Prediction:
         """Return the tumour probability of a scan, in the scan's own geometry.
@@ -74,14 +99,21 @@ class Segmenter:
         """
         started = time.perf_counter()
         image, geometry = preprocess.standardise(scan.pixels, self.config.size)
-        if symmetries:
-            views = self.probabilities(np.stack([turn(image) for turn, _ in SYMMETRIES]))
-            turned_back = [back(view) for view, (_, back) in zip(views, SYMMETRIES, strict=True)]
-            probability = np.asarray(np.mean(turned_back, axis=0), dtype=np.float32)
-        else:
-            probability = self.probabilities(image[np.newaxis])[0]
+        turns = SYMMETRIES if symmetries else SYMMETRIES[:1]
+        views, features = self.infer(np.stack([turn(image) for turn, _ in turns]))
+        turned_back = [back(view) for view, (_, back) in zip(views, turns, strict=True)]
+        probability = np.asarray(np.mean(turned_back, axis=0), dtype=np.float32)
         restored = preprocess.restore(probability, geometry)
-        return self._prediction(scan, restored, time.perf_counter() - started)
+        seen = None if features is None else features[0]
+        return self._prediction(scan, restored, time.perf_counter() - started, seen)
+
+    def uncertainty(self, scan: Scan) -> FloatArray:
+        """Return the entropy in bits of the average over the eight symmetries, (H, W) in 0..1.
+
+        Raises:
+            ScanError: as ``predict``.
+        """
+        return uncertainty.entropy(self.predict(scan, symmetries=True).probability)
 
     def predict_many(self, scans: Sequence[Scan]) -> list[Prediction]:
         """Predict several scans together; ``seconds`` of each is its share of the time."""
@@ -89,16 +121,25 @@ class Segmenter:
         for first in range(0, len(scans), _BATCH):
             part, started = scans[first : first + _BATCH], time.perf_counter()
             fitted = [preprocess.standardise(scan.pixels, self.config.size) for scan in part]
-            maps = self.probabilities(np.stack([image for image, _ in fitted]))
+            maps, features = self.infer(np.stack([image for image, _ in fitted]))
             restored = [preprocess.restore(m, g) for m, (_, g) in zip(maps, fitted, strict=True)]
             seconds = (time.perf_counter() - started) / len(part)
+            seen = [None] * len(part) if features is None else list(features)
             predictions += [
-                self._prediction(s, p, seconds) for s, p in zip(part, restored, strict=True)
+                self._prediction(s, p, seconds, f)
+                for s, p, f in zip(part, restored, seen, strict=True)
             ]
         return predictions
 
     def probabilities(self, batch: FloatArray) -> FloatArray:
-        """Return (B, size, size) probabilities of a (B, size, size, 1) float32 batch in 0..1.
+        """Return (B, size, size) probabilities; as ``infer``."""
+        return self.infer(batch)[0]
+
+    def infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Return probabilities (B, size, size) and features (B, F), or None where it has none.
+
+        Args:
+            batch: (B, size, size, 1) float32 in 0..1.
 
         Raises:
             ValueError: the batch has another shape.
@@ -109,34 +150,45 @@ class Segmenter:
             raise ValueError(f"a batch must be (B, {side}, {side}, 1); received {batch.shape}")
         images = np.ascontiguousarray(batch, dtype=np.float32)
         logits = np.empty(images.shape[:3], dtype=np.float32)
+        features: list[FloatArray] = []
         for first in range(0, len(images), _BATCH):
-            logits[first : first + _BATCH] = self._run(images[first : first + _BATCH])
+            part = slice(first, first + _BATCH)
+            logits[part], *rest = self._run(images[part])
+            features += rest
         if not np.isfinite(logits).all():
             raise NetworkError(f"network {self.name} answered with values that are not finite")
-        halves = np.tanh(0.5 * logits)
-        return np.asarray(0.5 + 0.5 * halves, dtype=np.float32)  # the sigmoid, without overflow
+        halves = np.tanh(0.5 * logits)  # the sigmoid, without overflow
+        probabilities = np.asarray(0.5 + 0.5 * halves, dtype=np.float32)
+        return probabilities, np.concatenate(features) if features else None
 
-    def _run(self, images: FloatArray) -> FloatArray:
+    def _run(self, images: FloatArray) -> list[FloatArray]:
         with _slots:
             request = self._requests.get()
             try:
                 result = request.infer({0: images}, share_inputs=True)
-                return np.asarray(result[0][..., 0], dtype=np.float32).copy()
+                answers = [result[0][..., 0], *([result[1]] if self.has_features else [])]
+                return [np.array(answer, dtype=np.float32) for answer in answers]
             finally:
                 self._requests.put(request)
 
-    def _prediction(self, scan: Scan, probability: FloatArray, seconds: float) -> Prediction:
+    def _prediction(
+        self, scan: Scan, probability: FloatArray, seconds: float, features: FloatArray | None
+    ) -> Prediction:
         return Prediction(
-            probability=probability, spacing_mm=scan.spacing_mm, model=self.name, seconds=seconds
+            probability=probability,
+            spacing_mm=scan.spacing_mm,
+            model=self.name,
+            seconds=seconds,
+            features=() if features is None else (features,),
         )
 
 
 def _check_ends(model: Any, config: NetworkConfig) -> None:
     wanted = [config.size, config.size, 1]
-    for kind, ends in (("input", model.inputs), ("output", model.outputs)):
+    for kind, ends, most in (("input", model.inputs, 1), ("output", model.outputs, 2)):
         shape = ends[0].partial_shape
         dynamic = len(shape) == 4 and shape[0].is_dynamic
-        if len(ends) != 1 or not dynamic or [int(str(n)) for n in list(shape)[1:]] != wanted:
+        if len(ends) > most or not dynamic or [int(str(n)) for n in list(shape)[1:]] != wanted:
             raise NetworkError(
                 f"network {config.name} has {kind} {shape}, but (batch, {config.size}, "
                 f"{config.size}, 1) is needed; export it again"

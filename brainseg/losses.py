@@ -2,7 +2,8 @@
 
 A soft Dice follows Milletari et al. 2016 (arXiv:1606.04797) without squares, one value an image.
 ``SMOOTH`` pixels are added above and below, so that an empty mask asks for an empty prediction
-(loss 0) instead of dividing by zero. In half precision a 256x256 sum overflows: hence float32.
+(loss 0) instead of dividing by zero. The metrics look at channel 0, the answer of a network in
+training under deep supervision. In half precision a 256x256 sum overflows: hence float32.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class MeanDice(keras.metrics.Metric):
     def update_state(self, truth: Any, logits: Any, sample_weight: Any = None) -> None:
         """Count a batch."""
         truth = ops.cast(truth, "float32")
-        predicted = ops.cast(logits >= 0, "float32")
+        predicted = ops.cast(logits[..., :1] >= 0, "float32")
         axes = (1, 2, 3)
         area = ops.sum(truth, axis=axes)
         dice = 2.0 * ops.sum(truth * predicted, axis=axes)
@@ -82,5 +83,5 @@ class MeanDice(keras.metrics.Metric):
 
 def accuracy(truth: Any, logits: Any) -> Any:
     """Return, for every image, the share of pixels whose logit has the right sign."""
-    right = ops.equal(ops.cast(truth, "float32") >= 0.5, logits >= 0)
+    right = ops.equal(ops.cast(truth, "float32") >= 0.5, logits[..., :1] >= 0)
     return ops.mean(ops.cast(right, "float32"), axis=(1, 2, 3))

@@ -2,38 +2,46 @@
 
 A ``network/`` folder holds ``network.json`` (what it is), ``network.xml`` and ``network.bin`` (what
 prediction runs), ``weights.npz`` (what explaining and further training load), ``split.json`` (the
-slices it was trained, stopped and tested on) and ``SHA256SUMS`` over all of them. No other file of
-it is ever opened, and uploaded networks are not accepted.
+slices it was trained, stopped and tested on), ``gate.npz`` (what the features of heads look like)
+and ``SHA256SUMS`` over all of them. No other file of it is ever opened, and uploaded networks are
+not accepted.
+
+``"ensemble"``, the mean of the two shipped networks, can be chosen wherever scans are predicted. It
+has no folder of its own: what needs weights needs one of the two.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from brainseg import __version__, files, paths
-from brainseg.errors import NetworkError
+from brainseg.errors import ConfigError, NetworkError
 from brainseg.types import Split
 
 SCHEMA = 1
-JSON, XML, BIN, WEIGHTS, SPLIT, SUMS = (
+JSON, XML, BIN, WEIGHTS, SPLIT, GATE, SUMS = (
     "network.json",
     "network.xml",
     "network.bin",
     "weights.npz",
     "split.json",
+    "gate.npz",
     "SHA256SUMS",
 )
 REQUIRED = (JSON, XML, BIN)
-LISTED = (*REQUIRED, WEIGHTS, SPLIT)
+LISTED = (*REQUIRED, WEIGHTS, SPLIT, GATE)
+ENSEMBLE = "ensemble"
 ARCHITECTURES = ("unet", "resunet")
 PREPROCESSING = "minmax-pad-v1"
-LABELS = {"unet": "UNet", "resunet": "ResUNet"}
+LABELS = {"unet": "UNet", "resunet": "ResUNet", ENSEMBLE: "UNet + ResUNet"}
 _LARGEST_JSON = 64 * 1024
+Precision = Literal["f32", "bf16"]
 _BOUNDS = {"size": (32, 1024), "base": (1, 128), "depth": (1, 6)}
 
 
@@ -46,6 +54,7 @@ class NetworkConfig:
     size: int
     base: int
     depth: int
+    norm: str = "batch"
     threshold: float = 0.5
     preprocessing: str = PREPROCESSING
     trained_on: str = ""
@@ -55,12 +64,15 @@ class NetworkConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkRef:
-    """A network that can be chosen: ``name`` finds it again, ``label`` is for people."""
+    """A network that can be chosen: ``name`` finds it again, ``label`` is for people.
+
+    ``folder`` is the network's own; of the ensemble the one that holds its two networks.
+    """
 
     name: str
     label: str
     folder: Path
-    kind: Literal["shipped", "run"]
+    kind: Literal["shipped", "ensemble", "run"]
 
 
 def write_network_json(folder: Path, config: NetworkConfig) -> Path:
@@ -121,23 +133,83 @@ def read_split(folder: Path) -> Split | None:
         raise NetworkError(f"{path} is damaged; restore it or export the network again") from error
 
 
+def precision() -> Precision:
+    """Return the arithmetic of prediction where none is asked for: ``BRAINSEG_PRECISION``, or f32.
+
+    Raises:
+        ConfigError: the setting is neither ``f32`` nor ``bf16``.
+    """
+    asked = os.environ.get("BRAINSEG_PRECISION") or "f32"
+    if asked in get_args(Precision):
+        return cast("Precision", asked)
+    raise ConfigError(f"BRAINSEG_PRECISION is {asked!r}; it must be f32 (exact) or bf16 (faster)")
+
+
 def list_networks() -> tuple[NetworkRef, ...]:
-    """Return the shipped networks, then those of finished runs, newest run first."""
-    shipped = [
+    """Return the shipped networks, their ensemble, then finished runs, the newest first."""
+    found = [
         NetworkRef(name=name, label=LABELS[name], folder=paths.PRETRAINED / name, kind="shipped")
         for name in ARCHITECTURES
         if _looks_like_one(paths.PRETRAINED / name)
     ]
+    if len(found) == len(ARCHITECTURES):
+        both = NetworkRef(
+            name=ENSEMBLE, label=LABELS[ENSEMBLE], folder=paths.PRETRAINED, kind="ensemble"
+        )
+        found.append(both)
     folders = sorted(paths.runs().glob("*/network"), reverse=True)
-    return (*shipped, *(_of_run(folder) for folder in folders if _looks_like_one(folder)))
+    return (*found, *(_of_run(folder) for folder in folders if _looks_like_one(folder)))
+
+
+def member_folders(name: str) -> tuple[Path, ...]:
+    """Return the folders behind a name that can predict: both of the ensemble, else one.
+
+    Raises:
+        NetworkError: there is no such network.
+    """
+    if name == ENSEMBLE:
+        return tuple(find_network(architecture) for architecture in ARCHITECTURES)
+    return (find_network(name),)
+
+
+def fingerprint(name: str) -> str:
+    """Return a digest of the checksums behind a name: it changes when a network is replaced.
+
+    Raises:
+        NetworkError: there is no such network, or it lost its checksums.
+    """
+    sums = "".join(_read_text(folder / SUMS) for folder in member_folders(name))
+    return hashlib.sha256(sums.encode()).hexdigest()[:16]
+
+
+def known_split(name: str) -> Split | None:
+    """Return the slices behind a name: of the ensemble, what any member saw and none did.
+
+    Raises:
+        NetworkError: there is no such network, or its ``split.json`` is damaged.
+    """
+    splits = [read_split(folder) for folder in member_folders(name)]
+    known = [split for split in splits if split is not None]
+    if len(known) < len(splits) or len(splits) == 1:
+        return splits[0] if len(splits) == 1 else None
+    train = {number for split in known for number in split.train}
+    val = {number for split in known for number in split.val} - train
+    test = set.intersection(*(set(split.test) for split in known)) - train - val
+    parts = (tuple(sorted(part)) for part in (train, val, test))
+    return replace(known[0], train=next(parts), val=next(parts), test=next(parts))
 
 
 def find_network(text: str) -> Path:
     """Return the folder of ``unet``, ``resunet``, a run's name, or a path to either folder.
 
     Raises:
-        NetworkError: there is no such network.
+        NetworkError: there is no such network, or it is the ensemble, which has no folder.
     """
+    if text == ENSEMBLE:
+        raise NetworkError(
+            "the ensemble only predicts; what needs the weights of one network takes "
+            f"{' or '.join(ARCHITECTURES)}"
+        )
     known = {ref.name: ref.folder for ref in list_networks()}
     if text in known:
         return known[text]
@@ -214,6 +286,7 @@ def _describe(folder: Path) -> NetworkConfig:
 
 
 def _validated(values: dict[str, Any], path: Path) -> NetworkConfig:
+    values = {"norm": "batch", **values}  # networks of version 0.1 have no other
     expected = {field.name for field in fields(NetworkConfig)}
     if set(values) != expected:
         odd = ", ".join(sorted(set(values) ^ expected))
@@ -228,6 +301,8 @@ def _validated(values: dict[str, Any], path: Path) -> NetworkConfig:
         raise NetworkError(f"{path}: threshold must lie between 0 and 1")
     if values["architecture"] not in ARCHITECTURES:
         raise NetworkError(f"{path}: architecture must be one of {', '.join(ARCHITECTURES)}")
+    if values["norm"] not in ("batch", "group"):
+        raise NetworkError(f"{path}: norm must be batch or group")
     if (values["schema"], values["preprocessing"]) != (SCHEMA, PREPROCESSING):
         raise NetworkError(f"{path} was written for another version of brainseg; export it again")
     if values["size"] % 2 ** values["depth"]:

@@ -14,7 +14,8 @@ TRUE_POSITIVE = "#009E73"
 FALSE_POSITIVE = "#D55E00"
 FALSE_NEGATIVE = "#0072B2"
 REFERENCE = "#999999"
-OTHER_RUNS = ("#CC79A7", "#009E73", "#D55E00", "#0072B2", "#F0E442")
+OTHER_RUNS = ("#009E73", "#D55E00", "#0072B2", "#CC79A7", "#F0E442")
+WORDS = {UNET: "blue", RESUNET: "orange", ENSEMBLE: "pink"}
 TUMOUR = {
     "meningioma": "#009E73",
     "glioma": "#D55E00",
@@ -29,8 +30,10 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 
 def of_model(name: str) -> str:
-    """Return the colour of a network by the architecture that its name contains."""
+    """Return the colour of a network by the architecture that its name or label contains."""
     lowered = name.lower()
+    if lowered in ("ensemble", "unet + resunet"):
+        return ENSEMBLE
     if "resunet" in lowered:
         return RESUNET
-    return UNET if "unet" in lowered else ENSEMBLE
+    return UNET if "unet" in lowered else OTHER_RUNS[0]

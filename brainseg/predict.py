@@ -8,48 +8,74 @@ from typing import Any
 
 import numpy as np
 
-from brainseg import files, networks, overlay
+from brainseg import files, gate, inference, networks, overlay
 from brainseg.data import readers
 from brainseg.errors import ScanError
-from brainseg.inference import Segmenter
+from brainseg.refine import without_specks
 from brainseg.types import Volume
 
 
 def predict_files(
-    models: Sequence[str], scans: Sequence[Path], out: Path, *, threshold: float | None = None
+    models: Sequence[str],
+    scans: Sequence[Path],
+    out: Path,
+    *,
+    threshold: float | None = None,
+    symmetries: bool = False,
+    smallest: float = 0.0,
+    precision: networks.Precision | None = None,
 ) -> list[dict[str, Any]]:
     """Write ``<stem>_<model>_mask.png`` for every slice of every scan and return a row for each.
 
     A volume's slices are numbered: ``<stem>_012_<model>_mask.png``. Files that together form a
     DICOM series are read as one volume.
 
+    Args:
+        models: names, ``"ensemble"`` among them, or folders of networks.
+        scans: the files.
+        out: folder of the masks.
+        threshold: of the probability; each network's own by default.
+        symmetries: average over the eight symmetries of the square.
+        smallest: drop connected parts smaller than this share of the slice.
+        precision: ``"f32"`` or the faster ``"bf16"``; None as ``networks.precision`` says.
+
     Raises:
         ScanError: a scan cannot be read.
         NetworkError: a network cannot be found or is damaged.
     """
-    segmenters = {name: Segmenter.load(networks.find_network(name)) for name in models}
+    segmenters = {name: inference.load(name, precision=precision) for name in models}
     volumes = _volumes(scans)
     out.mkdir(parents=True, exist_ok=True)
     rows = []
     for stem, volume in volumes:
+        spacing = volume.spacing_mm
+        pixel_mm2 = None if spacing is None else spacing[1] * spacing[2]
         for name, segmenter in segmenters.items():
             level = segmenter.config.threshold if threshold is None else threshold
             for index in range(volume.depth):
-                prediction = segmenter.predict(volume.slice(index))
+                scan = volume.slice(index)
+                prediction = segmenter.predict(scan, symmetries=symmetries)
+                mask = without_specks(prediction.mask(level), smallest)
+                area_px = int(np.count_nonzero(mask))
+                verdict = gate.judge(scan, segmenter, prediction)
                 part = f"_{index:03d}" if volume.depth > 1 else ""
                 path = out / f"{stem}{part}_{Path(name).name}_mask.png"
-                picture = prediction.mask(level).astype(np.uint8) * 255
-                files.write_bytes(path, overlay.encode(picture, ".png"))
+                files.write_bytes(path, overlay.encode(mask.astype(np.uint8) * 255, ".png"))
                 rows.append(
                     {
                         "scan": volume.source,
                         "slice": index,
                         "model": name,
                         "threshold": level,
+                        "average": "symmetries" if symmetries else "none",
+                        "smallest": smallest,
                         "mask": str(path),
-                        "area_px": prediction.area_px(level),
-                        "area_mm2": prediction.area_mm2(level),
+                        "area_px": area_px,
+                        "area_mm2": None if pixel_mm2 is None else area_px * pixel_mm2,
                         "seconds": round(prediction.seconds, 4),
+                        "warning": verdict.reason,
+                        "gate_distance": verdict.distance,
+                        "gate_limit": verdict.limit,
                     }
                 )
     return rows
@@ -75,13 +101,15 @@ def explain_file(model: str, method: str, scan: Path, out: Path) -> tuple[list[P
 
     Raises:
         ScanError: the scan cannot be read or has several slices.
+        NetworkError: there is no such network, or it is the ensemble.
     """
+    folder = networks.find_network(model)
     from brainseg import saliency
 
     volume = readers.read_file(scan)
     if volume.depth != 1:
         raise ScanError(f"{scan} has {volume.depth} slices; saliency takes a single slice")
-    found = saliency.explain(networks.find_network(model), volume.slice(0), method)
+    found = saliency.explain(folder, volume.slice(0), method)
     out.mkdir(parents=True, exist_ok=True)
     stem = out / f"{_stem(scan)}_{Path(model).name}_{method}"
     np.save(f"{stem}.npy", found.values)

@@ -21,8 +21,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
-from brainseg import models, networks, preprocess
+from brainseg import preprocess
 from brainseg.errors import ConfigError
+from brainseg.export import load_model
 from brainseg.types import FloatArray, Geometry, Scan
 
 METHODS: dict[str, str] = {
@@ -50,16 +51,8 @@ class Saliency:
 
 @lru_cache(maxsize=4)
 def _network(folder: Path, digest: str) -> keras.Model:
-    """Build a network from its description and load its weights; ``digest`` renews the cache."""
-    config = networks.read_network(folder)
-    keras.mixed_precision.set_global_policy("float32")
-    model = models.build(
-        config.architecture, size=config.size, base=config.base, depth=config.depth, bn_momentum=0.9
-    )
-    with np.load(folder / "weights.npz", allow_pickle=False) as archive:
-        for variable, name in zip(model.variables, sorted(archive.files), strict=True):
-            variable.assign(archive[name])
-    return model
+    """Load the network; ``digest`` renews the cache."""
+    return load_model(folder)
 
 
 def explain(folder: Path, scan: Scan, method: str = "gradient") -> Saliency:

@@ -14,6 +14,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from brainseg.scores import CalibrationCounts as CalibrationCounts
+from brainseg.scores import CaseScore as CaseScore
+from brainseg.scores import Confusion as Confusion
+from brainseg.scores import Evaluation as Evaluation
+from brainseg.scores import Summary as Summary
+
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 ByteArray = NDArray[np.uint8]
@@ -68,20 +74,33 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scan:
-    """One 2-D image as it came: raw values, no window."""
+    """One 2-D image as it came: raw values; ``window`` is for the eye and not applied."""
 
     pixels: FloatArray  # (H, W)
     spacing_mm: tuple[float, float] | None = None  # (row, column)
     source: str = ""
+    coloured: bool = False
+    window: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Volume:
-    """A stack of slices with raw values; a PNG is a volume of depth 1."""
+    """A stack of slices with raw values; a PNG is a volume of depth 1.
+
+    ``affine`` (4, 4) takes (slice, row, column, 1) of ``voxels`` to RAS mm. ``coloured`` says that
+    the file's red, green and blue differ noticeably, as no scan's do. ``window`` is the lowest and
+    highest value that the file recommends for the eye. ``truth`` and ``patient`` come with the
+    public set's MATLAB files.
+    """
 
     voxels: FloatArray  # (D, H, W)
     spacing_mm: tuple[float, float, float] | None = None  # (slice, row, column)
     source: str = ""
+    affine: NDArray[np.float64] | None = None
+    coloured: bool = False
+    window: tuple[float, float] | None = None
+    truth: BoolArray | None = None  # (D, H, W)
+    patient: str | None = None
 
     @property
     def depth(self) -> int:
@@ -91,7 +110,13 @@ class Volume:
     def slice(self, index: int) -> Scan:
         """Return slice ``index`` (0-based) with its in-plane spacing."""
         spacing = None if self.spacing_mm is None else self.spacing_mm[1:]
-        return Scan(pixels=self.voxels[index], spacing_mm=spacing, source=self.source)
+        return Scan(
+            pixels=self.voxels[index],
+            spacing_mm=spacing,
+            source=self.source,
+            coloured=self.coloured,
+            window=self.window,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +169,11 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatus:
-    """What can be said of a run from its folder alone."""
+    """What can be said of a run from its folder alone.
+
+    ``queue_place`` counts from 1, the next to begin; None where the run does not wait. Times are
+    seconds since 1970, and ``updated`` is never before ``started``, whatever the clock did.
+    """
 
     run_id: str
     state: State
@@ -157,19 +186,30 @@ class RunStatus:
     best_epoch: int | None
     best_dice: float | None
     log_tail: tuple[str, ...] = ()
+    queue_place: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLabel:
+    """What a person calls a run; empty where nobody said anything."""
+
+    title: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prediction:
     """Tumour probability of one scan, in the scan's own geometry.
 
-    The probabilities are kept, so moving the threshold never runs the network again.
+    The probabilities are kept, so moving the threshold never runs the network again. ``features``
+    holds those of each network that answered, for the gate; empty where it has none.
     """
 
     probability: FloatArray  # (H, W) in 0..1
     spacing_mm: tuple[float, float] | None
     model: str
     seconds: float
+    features: tuple[FloatArray, ...] = ()  # one (F,) for each network
 
     def mask(self, threshold: float = 0.5) -> BoolArray:
         """Return where the probability reaches ``threshold``; (H, W) bool."""
@@ -184,44 +224,3 @@ class Prediction:
         if self.spacing_mm is None:
             return None
         return self.area_px(threshold) * self.spacing_mm[0] * self.spacing_mm[1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confusion:
-    """Pixel counts of a predicted mask against the true one."""
-
-    tp: int
-    fp: int
-    fn: int
-    tn: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseScore:
-    """Scores of one slice; ``None`` where a score is undefined (no tumour in truth and mask)."""
-
-    number: int
-    tumour: Tumour | None
-    patient: str | None
-    truth_px: int
-    predicted_px: int
-    dice: float | None
-    iou: float | None
-    precision: float | None
-    sensitivity: float | None
-    specificity: float | None
-    accuracy: float
-    background_accuracy: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """Scores of a network over a set of slices. ``summary`` maps a name to a number or None."""
-
-    model: str
-    data: str
-    threshold: float
-    orientation: str
-    cases: tuple[CaseScore, ...]
-    summary: dict[str, float | int | None]
-    by_tumour: dict[str, dict[str, float | int | None]]

@@ -1,7 +1,7 @@
 """Compare: two networks on the same slice, against the truth and against each other."""
 
 import streamlit as st
-from ui import cases, frame, viewer, widgets
+from ui import cases, compare, compare_scores, compare_view, frame, widgets
 
 with frame.open_page(
     "Compare",
@@ -10,24 +10,28 @@ with frame.open_page(
     widgets.need_networks()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         catalog = widgets.pick_dataset("compare.dataset")
-        sample = widgets.pick_sample("compare.sample", catalog)
-        first = widgets.pick_network("compare.first", "First network", "unet")
-        second = widgets.pick_network("compare.second", "Second network", "resunet")
-    st.caption(cases.facts_of(sample))
+        refs = compare.pick_pair()
+    compare.need_two(*refs)
 
-    if first == second:
-        frame.empty_state(
-            "**That is the same network twice.** Choose another one, or train a second.",
-            "Train a network", "train", icon=":material/compare:",
-        )  # fmt: skip
-        st.stop()
+    chosen = compare.choose_slices(refs, catalog)
+    pair = compare_scores.kept(*refs, catalog, chosen) if chosen else None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        sample = widgets.pick_sample(
+            "compare.sample", catalog, default=compare.first_slice(catalog)
+        )
+        compare.tour(pair)
+    st.caption(compare.facts(sample, pair))
 
-    case = cases.of_sample(catalog, sample, [first, second])
-    viewer.show(
-        "compare.viewer", cases.comparison(case, first.label, second.label), cases.layers(case),
-        truth=cases.truth_of(case), values=case.pixels, scene=case.scene,
-    )  # fmt: skip
+    case = cases.of_sample(catalog, sample, refs)
+    threshold = compare_view.slice_view(case, refs)
+
+    one_slice, every_slice = st.columns(2, gap="large")
+    with one_slice:
+        compare_view.numbers(case, threshold)
+        compare_view.threshold_curves(case, threshold)
+    with every_slice:
+        compare.all_slices(refs, catalog, chosen, pair, sample.number)
     st.caption(
-        "Left and right arrow keys step through the slices. Scroll over a picture to zoom, drag "
-        "to move, double-click to see the whole. The address of this page brings this view back."
+        "Arrow keys step through the slices, D goes to where the networks differ most, W to the "
+        "worst. The address of this page brings this view back."
     )

@@ -21,7 +21,7 @@ def glance(catalog: cache.Catalog, networks: tuple[cache.NetworkRef, ...]) -> No
     grid = st.grid(2, min_column_width=120)
     grid.metric("Slices", f"{len(catalog.samples):,}", border=True)
     grid.metric("Patients", f"{len(patients):,}" if patients else "unknown", border=True)
-    grid.metric("Networks", len(networks), border=True)
+    grid.metric("Networks", sum(ref.kind != "ensemble" for ref in networks), border=True)
     grid.metric("Training runs", len(states), f"{running} running" if running else None,
                 border=True, delta_arrow="off")  # fmt: skip
 

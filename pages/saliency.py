@@ -21,7 +21,7 @@ with frame.open_page(
         st.caption("Shown as given: nobody documents how the dataset's two maps were made.")
 
     st.subheader("Maps of the networks", anchor=False)
-    refs = widgets.pick_networks("saliency.networks")
+    refs = widgets.pick_networks("saliency.networks", with_weights=True)
     method = st.segmented_control(
         "Method", tuple(explaining.METHODS), default="gradient", required=True,
         key="saliency.method", bind="query-params", format_func=explaining.METHODS.__getitem__,

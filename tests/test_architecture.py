@@ -11,7 +11,10 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HEAVY = {"keras", "tensorflow", "openvino", "torch", "jax"}
-LATE = {"pydicom", "nibabel", "h5py", "kaggle", "nilearn"}
+LATE = {
+    *("pydicom", "nibabel", "h5py", "kaggle", "nilearn"),
+    *("highdicom", "imagecodecs", "tifffile"),
+}
 LEVEL_3 = {
     "brainseg.models",
     "brainseg.losses",
@@ -25,6 +28,7 @@ LEVEL_3 = {
     "brainseg.training.batches",
     "brainseg.training.augment",
     "brainseg.training.fit",
+    "brainseg.training.measure",
     "brainseg.training.reporter",
     "brainseg.training.prepare",
     "brainseg.training.devices",

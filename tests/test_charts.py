@@ -88,6 +88,25 @@ def test_smoothed_lines_lie_over_faint_raw_ones() -> None:
     assert list(raw.y) != list(smoothed.y)
 
 
+def test_a_colour_that_was_given_is_kept_before_any_other_is_chosen() -> None:
+    kept = {"b-unet": palette.UNET}
+    assert charts.colours(["a-unet", "b-unet"], kept)[1] == palette.UNET
+    many = [f"{number}-unet" for number in range(12)]
+    assert len(set(charts.colours(many))) == 12
+
+
+def test_lines_have_names_that_are_css_classes_whatever_a_run_is_called() -> None:
+    figure = charts.learning_curves([curve("Ünter 64.px/#1 'x'")], "dice", smoothing=0.5)
+    uids = [trace.uid for trace in figure.data]
+    assert len(set(uids)) == len(uids)
+    assert all(uid.replace("-", "").isalnum() and uid.isascii() for uid in uids)
+
+
+def test_only_the_loss_has_a_log_axis() -> None:
+    for metric, kind in (("loss", "log"), ("dice", None), ("accuracy", None)):
+        assert charts.learning_curves([curve()], metric, log=True).layout.yaxis.type == kind
+
+
 def test_a_run_without_epochs_draws_nothing() -> None:
     assert len(charts.learning_curves([curve(epochs=0)], "accuracy").data) == 2
 

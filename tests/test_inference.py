@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainseg import networks
+from brainseg import networks, paths, preprocess, uncertainty
+from brainseg.ensemble import Ensemble
 from brainseg.errors import NetworkError, ScanError
-from brainseg.inference import SYMMETRIES, Segmenter
+from brainseg.inference import SYMMETRIES, Segmenter, load
 from brainseg.networks import NetworkConfig
 from brainseg.runtime import openvino
 from brainseg.types import Scan
@@ -20,8 +21,20 @@ from brainseg.types import Scan
 SIDE = 32
 
 
-def export(folder: Path, *, slope: float = 20.0, by_row: bool = False, size: int = SIDE) -> Path:
-    """Save a network whose logit is ``slope * (pixel - 0.5)``, plus the row number if asked."""
+def export(
+    folder: Path,
+    *,
+    slope: float = 20.0,
+    by_row: bool = False,
+    size: int = SIDE,
+    features: bool = False,
+    said: int = SIDE,
+    name: str = "unet",
+) -> Path:
+    """Save a network whose logit is ``slope * (pixel - 0.5)``, plus the row number if asked.
+
+    Its ``features`` are the mean of the slice and the mean of its left half.
+    """
     folder.mkdir(parents=True)
     ops = openvino.opset13
     image = ops.parameter([-1, size, size, 1], np.float32, name="image")
@@ -31,9 +44,14 @@ def export(folder: Path, *, slope: float = 20.0, by_row: bool = False, size: int
     if by_row:
         rows = np.linspace(-4, 4, size, dtype=np.float32).reshape(1, size, 1, 1)
         logits = ops.add(logits, ops.constant(rows))
-    model = openvino.Model([logits], [image], "tiny")
+    outputs = [logits]
+    if features:
+        half = ops.slice(image, np.array([0]), np.array([size // 2]), np.array([1]), np.array([2]))
+        means = [ops.reduce_mean(part, np.array([1, 2]), False) for part in (image, half)]
+        outputs.append(ops.concat(means, 1))
+    model = openvino.Model(outputs, [image], "tiny")
     openvino.save_model(model, folder / "network.xml", compress_to_fp16=False)
-    config = NetworkConfig(name="tiny", architecture="unet", size=SIDE, base=1, depth=1)
+    config = NetworkConfig(name="tiny", architecture=name, size=said, base=1, depth=1)
     networks.write_network_json(folder, config)
     networks.seal(folder)
     return folder
@@ -147,6 +165,58 @@ def test_eight_threads_get_identical_answers(segmenter: Segmenter) -> None:
 def test_bf16_is_an_option_and_close(folder: Path, segmenter: Segmenter, scan: Scan) -> None:
     fast = Segmenter.load(folder, precision="bf16").predict(scan).probability
     assert np.allclose(fast, segmenter.predict(scan).probability, atol=0.1)
+
+
+def test_features_come_with_every_prediction_and_change_nothing_else(
+    segmenter: Segmenter, scan: Scan, tmp_path: Path
+) -> None:
+    telling = Segmenter.load(export(tmp_path / "network", features=True))
+    assert (telling.has_features, segmenter.has_features) == (True, False)
+    found = telling.predict(scan)
+    assert np.array_equal(found.probability, segmenter.predict(scan).probability)
+    assert segmenter.predict(scan).features == ()
+    image, _ = preprocess.standardise(scan.pixels, SIDE)
+    expected = [image.mean(), image[:, : SIDE // 2].mean()]
+    assert found.features[0] == pytest.approx(expected, abs=1e-6)
+    for one in telling.predict_many([scan] * 10):
+        assert one.features[0] == pytest.approx(expected, abs=1e-6)
+    averaged = telling.predict(scan, symmetries=True)
+    assert averaged.features[0] == pytest.approx(expected, abs=1e-6)  # of the scan as it lies
+
+
+def test_uncertainty_is_the_entropy_of_the_symmetry_average(
+    segmenter: Segmenter, scan: Scan
+) -> None:
+    found = segmenter.uncertainty(scan)
+    average = segmenter.predict(scan, symmetries=True).probability
+    assert found.shape == scan.pixels.shape
+    assert np.array_equal(found, uncertainty.entropy(average))
+    steep = found[scan.pixels == 0]
+    assert np.median(steep) < 0.01
+
+
+def test_uncertainty_turns_with_the_scan(tmp_path: Path) -> None:
+    skewed = Segmenter.load(export(tmp_path / "network", by_row=True))
+    pixels = np.random.default_rng(7).random((SIDE, SIDE), dtype=np.float32)
+    upright = skewed.uncertainty(Scan(pixels=pixels))
+    for turn, back in SYMMETRIES:
+        turned = skewed.uncertainty(Scan(pixels=np.ascontiguousarray(turn(pixels))))
+        assert np.allclose(back(turned), upright, atol=1e-5)
+
+
+def test_one_door_opens_networks_folders_and_the_ensemble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scan: Scan
+) -> None:
+    monkeypatch.setattr(paths, "PRETRAINED", tmp_path)
+    export(tmp_path / "unet", slope=20)
+    export(tmp_path / "resunet", slope=5, size=64, said=64, name="resunet")
+    both = load("ensemble")
+    assert isinstance(both, Ensemble)
+    alone = [load(name) for name in ("unet", str(tmp_path / "resunet"))]
+    mean = np.mean([one.predict(scan).probability for one in alone], axis=0)
+    assert np.allclose(both.predict(scan).probability, mean, atol=1e-6)
+    with pytest.raises(NetworkError, match="no network named"):
+        load("nothing")
 
 
 def test_a_scan_that_is_not_finite_is_refused(segmenter: Segmenter) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainseg import networks, paths
-from brainseg.errors import NetworkError
+from brainseg.errors import ConfigError, NetworkError
 from brainseg.networks import NetworkConfig
 from brainseg.types import Split
 
@@ -22,6 +22,7 @@ def make_network(folder: Path, **changes: object) -> Path:
     (folder / "network.xml").write_text("<net/>")
     (folder / "network.bin").write_bytes(bytes(1000))
     (folder / "weights.npz").write_bytes(b"weights")
+    (folder / "gate.npz").write_bytes(b"statistics")
     networks.write_split(folder, SPLIT)
     networks.seal(folder)
     return folder
@@ -56,7 +57,7 @@ def test_the_split_is_read_back_and_may_be_unknown(folder: Path) -> None:
 
 def test_the_manifest_is_what_sha256sum_reads(folder: Path) -> None:
     lines = (folder / "SHA256SUMS").read_text().splitlines()
-    assert [line[64:66] for line in lines] == ["  "] * 5
+    assert [line[64:66] for line in lines] == ["  "] * 6
     assert {line[66:] for line in lines} == set(networks.LISTED)
 
 
@@ -157,7 +158,7 @@ def test_shipped_networks_come_before_runs_and_the_newest_run_first(
     for run in ("20260101-000000-unet", "20260201-000000-unet"):
         make_network(paths.runs() / run / "network")
     (paths.runs() / "20260301-000000-unet" / "network").mkdir(parents=True)
-    found = networks.list_networks()
+    found = networks.list_networks()  # one shipped network makes no ensemble
     assert [ref.name for ref in found] == [
         "resunet",
         "20260201-000000-unet",
@@ -165,6 +166,54 @@ def test_shipped_networks_come_before_runs_and_the_newest_run_first(
     ]
     assert [ref.kind for ref in found] == ["shipped", "run", "run"]
     assert [networks.find_network(ref.name) for ref in found] == [ref.folder for ref in found]
+
+
+@pytest.fixture
+def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two shipped networks that were split differently."""
+    shipped = tmp_path / "shipped"
+    monkeypatch.setattr(paths, "PRETRAINED", shipped)
+    make_network(shipped / "unet")
+    make_network(shipped / "resunet", architecture="resunet")
+    networks.write_split(
+        shipped / "resunet", Split(train=(1,), val=(2, 3), test=(5, 6), seed=0, unit="patient")
+    )
+    networks.seal(shipped / "resunet")
+    return shipped
+
+
+def test_two_shipped_networks_make_an_ensemble_that_is_listed_after_them(both: Path) -> None:
+    found = {ref.name: ref for ref in networks.list_networks()}
+    assert list(found) == ["unet", "resunet", "ensemble"]
+    assert (found["ensemble"].kind, found["ensemble"].label) == ("ensemble", "UNet + ResUNet")
+    assert networks.member_folders("ensemble") == (both / "unet", both / "resunet")
+    assert networks.member_folders("unet") == (both / "unet",)
+
+
+def test_the_ensemble_has_no_folder_and_no_weights(both: Path) -> None:
+    with pytest.raises(NetworkError, match=r"only predicts; .* takes unet or resunet"):
+        networks.find_network("ensemble")
+
+
+def test_an_ensemble_of_one_network_is_refused(both: Path) -> None:
+    shutil.rmtree(both / "resunet")
+    with pytest.raises(NetworkError, match="no network named 'resunet'"):
+        networks.member_folders("ensemble")
+
+
+def test_what_any_member_saw_the_ensemble_saw(both: Path) -> None:
+    split = networks.known_split("ensemble")
+    assert split is not None
+    assert (split.train, split.val, split.test) == ((1, 2), (3,), (5,))
+    assert networks.known_split("unet") == SPLIT
+
+
+def test_a_fingerprint_changes_with_any_member(both: Path) -> None:
+    before = {name: networks.fingerprint(name) for name in ("unet", "resunet", "ensemble")}
+    assert len(set(before.values())) == 3
+    rewrite(both / "unet", threshold=0.3)
+    after = {name: networks.fingerprint(name) for name in before}
+    assert [name for name in before if before[name] != after[name]] == ["unet", "ensemble"]
 
 
 def test_a_path_to_the_network_or_to_its_run_is_found(folder: Path) -> None:
@@ -188,3 +237,12 @@ def test_what_is_shipped_passes_its_own_checks() -> None:
     shipped = [ref for ref in networks.list_networks() if ref.kind == "shipped"]
     for ref in shipped:
         assert networks.read_network(ref.folder).architecture == ref.name
+
+
+def test_prediction_is_exact_unless_the_setting_says_otherwise(monkeypatch):
+    assert networks.precision() == "f32"
+    monkeypatch.setenv("BRAINSEG_PRECISION", "bf16")
+    assert networks.precision() == "bf16"
+    monkeypatch.setenv("BRAINSEG_PRECISION", "f16")
+    with pytest.raises(ConfigError, match=r"f32 .* or bf16"):
+        networks.precision()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from brainseg import networks, paths
 from brainseg.data.catalog import read_catalog, read_image, upright
 from brainseg.evaluate import evaluate
-from brainseg.inference import Segmenter
+from brainseg.inference import Segmenter, load
 from brainseg.types import Scan
+from tests import shipped_outputs
 
 NAMES = ("unet", "resunet")
 
@@ -22,6 +24,28 @@ def test_the_shipped_network_is_intact_and_small(name: str):
     assert folder == paths.PRETRAINED / name
     assert networks.read_network(folder).architecture == name
     assert sum(path.stat().st_size for path in folder.iterdir()) < 24 * 2**20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_answers_three_synthetic_slices_as_it_did_when_it_was_shipped(name: str):
+    stored = json.loads(shipped_outputs.STORED.read_text())[name]
+    assert stored["fingerprint"] == networks.fingerprint(name), (
+        "the network was replaced: run `python -m tests.shipped_outputs`"
+    )
+    found = shipped_outputs.answers(name)
+    assert found.keys() == stored["answers"].keys()
+    for title, cells in found.items():
+        expected = stored["answers"][title]
+        assert np.abs(np.subtract(cells, expected)).max() <= shipped_outputs.TOLERANCE, title
+        assert np.max(expected) > 0.2, f"{title}: an answer of nothing tests nothing"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_has_features_and_knows_what_heads_look_like(name: str):
+    segmenter = load(name)
+    assert segmenter.has_features
+    assert segmenter.heads is not None
+    assert 1 < segmenter.heads.limit < 3
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -57,7 +81,7 @@ def test_its_weights_are_the_ones_it_predicts_with(name: str, demo_data: Path):
     logits = np.asarray(model(image, training=False))[..., 0]
     expected = 1 / (1 + np.exp(-logits.astype(np.float64)))
     found = segmenter.probabilities(image)
-    assert np.abs(found - expected).max() < 0.02  # the exported weights are stored in float16
+    assert np.abs(found - expected).max() < 0.02  # float16 storage, where ship chose it, rounds
     assert segmenter.predict(Scan(pixels=pixels)).probability.shape == pixels.shape
 
 

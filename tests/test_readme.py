@@ -12,7 +12,7 @@ import pytest
 from brainseg import cli
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "docs/DATA.md", "docs/MODEL_CARD.md")
+DOCUMENTS = ("README.md", "docs/DATA.md", "docs/MODEL_CARD.md", "docs/METRICS.md")
 QUICK = ("inspect", "predict", "evaluate", "runs")
 
 

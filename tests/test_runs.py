@@ -11,7 +11,7 @@ import pytest
 from brainseg import runs
 from brainseg.errors import RunError
 from brainseg.training.recipes import recipe
-from brainseg.types import CaseScore, EpochRecord, Evaluation, Split
+from brainseg.types import CaseScore, EpochRecord, Evaluation, RunLabel, Split
 
 SPLIT = Split(train=(1, 2), val=(3,), test=(4,), seed=7, unit="patient")
 
@@ -119,4 +119,80 @@ def test_an_evaluation_survives_the_file(run: Path):
 
 def test_delete_removes_the_folder(run: Path):
     runs.delete(run)
-    assert not run.exists()
+    assert not list(run.parent.iterdir())
+
+
+def test_what_a_killed_delete_left_is_no_run_and_goes_with_the_next(run: Path):
+    left = run.with_name(".deleted-before")
+    left.mkdir()
+    (left / "config.json").write_bytes((run / "config.json").read_bytes())
+    assert [status.run_id for status in runs.list_runs()] == [run.name]
+    runs.delete(run)
+    assert not left.exists()
+
+
+def test_delete_refuses_what_is_no_run(tmp_path: Path):
+    with pytest.raises(RunError, match="not a run folder"):
+        runs.delete(tmp_path)
+    assert tmp_path.is_dir()
+
+
+def test_a_label_is_kept_changed_in_part_and_cleaned(run: Path):
+    assert runs.label(run) == RunLabel()
+    runs.set_label(run, title="  first\n\x00try  ", note="two\nlines")
+    runs.set_label(run, title=None)
+    assert runs.label(run) == RunLabel(title="first try", note="two\nlines")
+    assert len(runs.set_label(run, title="x" * 500).title) == 80
+    (run / "label.json").write_text("{")
+    assert runs.label(run) == RunLabel()
+
+
+@pytest.mark.parametrize(
+    ("now", "wish", "said"), [(True, "now", "this batch"), (False, "epoch", "the epoch")]
+)
+def test_two_ways_to_stop(
+    run: Path, monkeypatch: pytest.MonkeyPatch, now: bool, wish: str, said: str
+):
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    runs.append_event(run, {"kind": "state", "state": "running", "time": time.time()})
+    assert runs.stop_wish(run) is None
+    runs.request_stop(run, now=now)
+    assert runs.stop_wish(run) == wish
+    assert runs.status(run).state == "stopping"
+    assert said in runs.status(run).reason
+
+
+def test_a_phase_is_the_reason_until_the_next_epoch(run: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    runs.append_event(run, {"kind": "state", "state": "running", "time": 1.0})
+    runs.append_event(run, {"kind": "phase", "text": "reads the slices", "time": 2.0})
+    assert runs.status(run).reason == "reads the slices"
+    runs.append_event(run, _record(1))
+    assert runs.status(run).reason is None
+
+
+def test_after_a_restart_of_the_computer_the_reason_says_so(run: Path):
+    runs.append_event(run, {"kind": "state", "state": "running", "time": time.time()})
+    (run / "lock").touch()
+    (run / "process.json").write_text('{"pid": 1, "started": 5.0, "boot": "another"}')
+    assert "the computer was restarted" in runs.status(run).reason
+
+
+def test_a_heartbeat_that_stopped_under_a_held_lock_is_lost(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    runs.append_event(run, {"kind": "state", "state": "running", "time": time.time()})
+    for ago, state in ((1.0, "running"), (-5000.0, "running"), (5000.0, "lost")):
+        (run / "heartbeat").write_text(f"{time.monotonic() - ago:020.3f}\n")
+        assert runs.status(run).state == state
+
+
+def test_the_log_is_read_on_from_where_it_was_and_again_where_it_is_another(run: Path):
+    for epoch in (1, 2):
+        runs.append_event(run, _record(epoch))
+        assert len(runs.history(run)) == epoch
+    (run / "events.jsonl").unlink()
+    for epoch in (5, 6, 7, 8):
+        runs.append_event(run, _record(epoch, time=2.0))
+    assert [record.epoch for record in runs.history(run)] == [5, 6, 7, 8]

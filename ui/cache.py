@@ -24,6 +24,7 @@ from brainseg.networks import NetworkRef
 from brainseg.types import BoolArray, FloatArray, Prediction, Sample, Scan
 
 if TYPE_CHECKING:
+    from brainseg.ensemble import Ensemble
     from brainseg.inference import Segmenter
 
 DEMO_SLICES = 60
@@ -162,15 +163,8 @@ def _sample_array(root: str, digest: str, number: int, what: str):
 
 
 def networks() -> tuple[NetworkRef, ...]:
-    """Return the networks that can predict: the shipped ones, then the finished runs."""
+    """Return what can predict: the shipped networks, their ensemble, then the finished runs."""
     return tuple(network_folders.list_networks())
-
-
-def _network_stamp(folder: Path) -> str:
-    try:
-        return str((folder / "network.json").stat().st_mtime_ns)
-    except OSError:
-        return "missing"
 
 
 @st.cache_resource(max_entries=6, show_spinner="Opening the network")
@@ -180,15 +174,18 @@ def _segmenter(folder: str, stamp: str) -> Segmenter:
     return Segmenter.load(Path(folder))
 
 
-def segmenter(name: str) -> Segmenter:
-    """Return the opened network of that name (shipped, run or path); checked, compiled once."""
-    folder = network_folders.find_network(name)
-    return _segmenter(str(folder), _network_stamp(folder))
+def segmenter(name: str) -> Segmenter | Ensemble:
+    """Return what predicts under that name (shipped, ensemble, run or path); compiled once."""
+    if name == network_folders.ENSEMBLE:
+        from brainseg.ensemble import Ensemble
+
+        return Ensemble([segmenter(member) for member in network_folders.ARCHITECTURES])
+    return _segmenter(str(network_folders.find_network(name)), network_folders.fingerprint(name))
 
 
 def prediction(network: str, root: str, number: int) -> Prediction:
     """Return a network's prediction of a dataset slice, in the geometry of the file."""
-    stamp = _network_stamp(network_folders.find_network(network))
+    stamp = network_folders.fingerprint(network)
     return _prediction(network, stamp, root, catalog(root).digest, number)
 
 
@@ -196,19 +193,6 @@ def prediction(network: str, root: str, number: int) -> Prediction:
 def _prediction(network: str, stamp: str, root: str, digest: str, number: int) -> Prediction:
     pixels = sample_image(root, number)
     return _predict(network, Scan(pixels=pixels, source=f"{Path(root).name} {number}"))
-
-
-def predict_upload(network: str, scan_id: str, index: int, scan: Scan) -> Prediction:
-    """Return a network's prediction of slice ``index`` of the upload with digest ``scan_id``."""
-    stamp = _network_stamp(network_folders.find_network(network))
-    return _upload_prediction(network, stamp, scan_id, index, scan)
-
-
-@st.cache_resource(max_entries=64, show_spinner="Segmenting", scope="session")
-def _upload_prediction(
-    network: str, stamp: str, scan_id: str, index: int, _scan: Scan
-) -> Prediction:
-    return _predict(network, _scan)
 
 
 def _predict(network: str, scan: Scan) -> Prediction:

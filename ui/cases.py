@@ -61,22 +61,6 @@ def of_sample(catalog: Catalog, sample: Sample, networks: Sequence[NetworkRef] =
     )
 
 
-def of_upload(upload: widgets.Upload, index: int, networks: Sequence[NetworkRef]) -> Case:
-    """Return slice ``index`` of an upload, segmented by the networks."""
-    scan = upload.volume.slice(index)
-    return Case(
-        name=f"scan-{index + 1}",
-        pixels=scan.pixels,
-        spacing_mm=scan.spacing_mm,
-        scene=upload.digest,
-        predictions={
-            ref.label: cache.predict_upload(ref.name, upload.digest, index, scan)
-            for ref in networks
-        },
-        colours=_colours(networks),
-    )
-
-
 def _colours(networks: Sequence[NetworkRef]) -> dict[str, str]:
     by_name = widgets.colours(networks)
     return {ref.label: by_name[ref.name] for ref in networks}
@@ -172,32 +156,37 @@ def truth_panel(case: Case) -> Panel:
     )  # fmt: skip
 
 
-def network_panel(case: Case, label: str) -> Panel:
-    """Return the slice with what one network found."""
-    return Panel(
-        title=label, picture=case.picture, alt=f"Scan {case.name} with the tumour {label} found",
-        layers=(label,), scored=(label,), colour=case.colours[label],
-    )  # fmt: skip
+def comparison(case: Case, first: str, second: str, *, errors: bool = False) -> list[Panel]:
+    """Return both networks, then where they disagree; the scan under them is drawn in the browser.
 
-
-def agreement_panel(case: Case, first: str, second: str, title: str) -> Panel:
-    """Return the slice with where two layers agree, and where only one sees a tumour."""
-    return Panel(
-        title=title, picture=case.picture, agreement=(first, second),
+    Args:
+        case: the slice with the predictions of both.
+        first: label of a network.
+        second: label of the other.
+        errors: show which pixels are right and wrong, instead of outlines with the true one.
+    """
+    show = _errors_panel if errors and case.truth is not None else _outlines_panel
+    between = Panel(
+        title="Where they disagree", agreement=(first, second),
         alt=f"Scan {case.name} with where {first} and {second} agree and disagree",
     )  # fmt: skip
+    return [show(case, first), show(case, second), between]
 
 
-def comparison(case: Case, first: str, second: str) -> list[Panel]:
-    """Return both networks and where they disagree; each against the truth where it is known."""
-    found = [network_panel(case, first), network_panel(case, second)]
-    between = agreement_panel(case, first, second, f"{first} and {second}")
-    if case.truth is None:
-        return [*found, between]
-    errors = [
-        agreement_panel(case, TRUTH, name, f"{name} against the truth") for name in (first, second)
-    ]
-    return [*found, truth_panel(case), *errors, between]
+def _errors_panel(case: Case, label: str) -> Panel:
+    return Panel(
+        title=label, agreement=(TRUTH, label), scored=(label,), colour=case.colours[label],
+        alt=f"Scan {case.name} with the pixels that {label} got right and wrong",
+    )  # fmt: skip
+
+
+def _outlines_panel(case: Case, label: str) -> Panel:
+    known = case.truth is not None
+    return Panel(
+        title=label, layers=(label, TRUTH) if known else (label,), scored=(label,),
+        colour=case.colours[label], caption="Yellow: the true mask" if known else "",
+        alt=f"Scan {case.name} with the tumour {label} found",
+    )  # fmt: skip
 
 
 def all_panel(case: Case) -> Panel:
@@ -205,8 +194,3 @@ def all_panel(case: Case) -> Panel:
     names = tuple(layer.name for layer in layers(case))
     alt = f"Scan {case.name} with the outlines of: {', '.join(names)}"
     return Panel(title="Scan", picture=case.picture, alt=alt, layers=names, scored=names)
-
-
-def highest(case: Case) -> dict[str, float]:
-    """Return the highest probability that each network gives anywhere on the slice."""
-    return {label: float(p.probability.max()) for label, p in case.predictions.items()}

@@ -1,16 +1,18 @@
 """Learning curves, and the frame that every Plotly figure shares.
 
 Text and grid colours come from Streamlit's theme, the rest from the palette. Figures are pure
-functions of records; :func:`show` puts one on the page with the same key every time, so that a
-live chart moves instead of flickering.
+functions of records; :func:`show` draws a still one, ``live_chart.show`` one that grows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import pandas  # noqa: F401  # now: Plotly trips over it while another visitor's thread imports it
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -20,6 +22,8 @@ from brainseg.types import EpochRecord
 Axis = Literal["epoch", "time"]
 CONFIG = {"displaylogo": False, "displayModeBar": False, "responsive": True, "scrollZoom": False}
 TITLES = {"dice": "Dice", "accuracy": "Accuracy", "loss": "Loss"}
+# Paul Tol's muted and bright schemes, those that read on white and on black: for many runs at once.
+_MORE_RUNS = ("#44AA99", "#EE6677", "#999933", "#6699CC", "#AA4499", "#997700", "#EE99AA")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,7 +37,7 @@ class Curve:
 
 
 def show(figure: go.Figure, key: str, alt: str) -> None:
-    """Draw ``figure`` under a constant ``key``; ``alt`` says in words what it shows."""
+    """Draw a still ``figure``; ``alt`` says in words what it shows."""
     title = (figure.layout.meta or {}).get("title")
     if title:
         st.markdown(f"**{title}**")
@@ -51,15 +55,17 @@ def smooth(values: Sequence[float], weight: float) -> list[float]:
     return smoothed
 
 
-def colours(names: Sequence[str]) -> list[str]:
-    """Give each run its network's colour, and a spare one where that is already taken."""
-    spare = [c for c in palette.OTHER_RUNS if c != palette.TRUTH]
-    taken: list[str] = []
+def colours(names: Sequence[str], kept: Mapping[str, str] | None = None) -> list[str]:
+    """Give each run the colour it was ``kept``, else its network's, else one not taken yet.
+
+    What is kept is served first: laying another run over a picture changes no line in it.
+    """
+    held = {name: kept[name] for name in names if kept and name in kept}
+    spare = [c for c in (*palette.OTHER_RUNS, *_MORE_RUNS) if c != palette.TRUTH]
     for name in names:
-        wanted = palette.of_model(name)
-        free = [c for c in (wanted, *spare) if c not in taken]
-        taken.append(free[0] if free else palette.REFERENCE)
-    return taken
+        free = [c for c in (palette.of_model(name), *spare) if c not in held.values()]
+        held.setdefault(name, free[0] if free else palette.REFERENCE)
+    return [held[name] for name in names]
 
 
 def layout(figure: go.Figure, *, title: str, height: int, y: str = "", x: str = "") -> go.Figure:
@@ -80,12 +86,18 @@ def layout(figure: go.Figure, *, title: str, height: int, y: str = "", x: str = 
 
 
 def learning_curves(
-    curves: Sequence[Curve], metric: str, *, axis: Axis = "epoch", smoothing: float = 0.0
+    curves: Sequence[Curve],
+    metric: str,
+    *,
+    axis: Axis = "epoch",
+    smoothing: float = 0.0,
+    log: bool = False,
 ) -> go.Figure:
     """Draw ``metric`` ("dice", "accuracy" or "loss") of several runs over each other.
 
     Validation is solid, training dotted; the best epoch carries a ring, and accuracy the line that
-    an all-background mask reaches on the same validation slices.
+    an all-background mask reaches on the same validation slices. Where ``smoothing`` is above 0
+    the measured values lie faint under their de-biased mean; a hover always reads the measured.
     """
     figure = go.Figure()
     scale = _time_scale(curves)
@@ -104,6 +116,10 @@ def learning_curves(
     figure.update_xaxes(rangemode="tozero", dtick=1 if few else None)
     if metric == "dice":
         figure.update_yaxes(range=[0, 1], tickformat=".1f")
+    elif metric == "accuracy":
+        figure.update_yaxes(range=_accuracy_range(curves))
+    elif log:
+        figure.update_yaxes(type="log", dtick="D2", exponentformat="none")
     return figure
 
 
@@ -114,27 +130,57 @@ def _time_scale(curves: Sequence[Curve]) -> tuple[float, str]:
     return (60.0, "minutes") if longest >= 120 else (1.0, "seconds")
 
 
+def _accuracy_range(curves: Sequence[Curve]) -> list[float] | None:
+    """Leave out of the first view the tenth of the values that would flatten all the others."""
+    found = sorted(
+        value for c in curves for r in c.records for value in (r.accuracy, r.val_accuracy)
+    )
+    if not found:
+        return None
+    levels = [c.records[-1].val_background_accuracy for c in curves if c.records]
+    low = min(found[len(found) // 10], *levels)
+    return [low - 0.08 * (1.0 - low) - 0.001, 1.001]
+
+
 def _line(
     figure: go.Figure, curve: Curve, xs: list[float], metric: str, smoothing: float, *, part: str
 ) -> None:
     validation = part == "validation"
-    field = f"val_{metric}" if validation else metric
-    raw = [getattr(r, field) for r in curve.records]
+    measured = [getattr(r, f"val_{metric}" if validation else metric) for r in curve.records]
+    smoothed = smoothing > 0 and len(measured) > 2
     line = {"color": curve.colour, "width": 2.2 if validation else 1.3}
     line["dash"] = "solid" if validation else "dot"
-    mode = "lines+markers" if len(raw) < 12 and validation else "lines"
-    shared = {"x": xs, "legendgroup": curve.label, "mode": mode, "line": line}
-    shared["marker"] = {"size": 5, "color": curve.colour}
-    if smoothing and len(raw) > 2:
-        figure.add_scatter(y=raw, **shared, opacity=0.25, showlegend=False, hoverinfo="skip")
+    shared = {"x": np.asarray(xs, np.float32), "legendgroup": curve.label}
+    label = curve.label if validation else f"{curve.label} · training"
     figure.add_scatter(
-        y=smooth(raw, smoothing),
+        y=np.asarray(measured, np.float32),
         **shared,
-        name=f"{curve.label} · {part}" if not validation else curve.label,
-        opacity=1.0 if validation else 0.75,
-        showlegend=validation,
+        uid=_uid(curve, part),
+        name=label,
+        mode="lines+markers" if len(measured) < 12 and validation else "lines",
+        line=line,
+        marker={"size": 5, "color": curve.colour},
+        opacity=0.28 if smoothed else 1.0 if validation else 0.75,
+        showlegend=validation and not smoothed,
         hovertemplate="%{y:.4f}",
     )
+    if smoothed:
+        figure.add_scatter(
+            y=np.asarray(smooth(measured, smoothing), np.float32),
+            **shared,
+            uid=_uid(curve, f"{part}-smoothed"),
+            name=label,
+            mode="lines",
+            line=line,
+            opacity=1.0 if validation else 0.75,
+            showlegend=validation,
+            hoverinfo="skip",
+        )
+
+
+def _uid(curve: Curve, part: str) -> str:
+    """Name a line, so that what is hidden stays hidden; Plotly makes a CSS class of the name."""
+    return f"run-{zlib.crc32(curve.label.encode()):08x}-{part}"
 
 
 def _mark_best(figure: go.Figure, curve: Curve, xs: list[float], metric: str) -> None:
@@ -144,6 +190,7 @@ def _mark_best(figure: go.Figure, curve: Curve, xs: list[float], metric: str) ->
             figure.add_scatter(
                 x=[x],
                 y=[getattr(record, f"val_{metric}")],
+                uid=_uid(curve, "best"),
                 mode="markers",
                 marker={**ring, "line": {"width": 2}},
                 legendgroup=curve.label,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-from brainseg import files, networks, paths, runs
+from brainseg import networks, paths, runs
 from brainseg.data.catalog import Catalog
 from brainseg.errors import BrainsegError
 from brainseg.networks import NetworkRef
@@ -64,10 +64,18 @@ def _split_of_run(ref: NetworkRef, catalog: Catalog) -> dict[str, Numbers]:
 def _split_shipped(ref: NetworkRef, catalog: Catalog) -> dict[str, Numbers]:
     public = not catalog.synthetic and any(s.fold is not None for s in catalog.samples)
     try:
-        split = networks.read_split(ref.folder) if public else None
+        folders = networks.member_folders(ref.name) if public else ()
+        splits = [networks.read_split(folder) for folder in folders]
     except BrainsegError:
         return {}
-    return {} if split is None else {part: getattr(split, part) for part in PARTS}
+    if not splits or None in splits:
+        return {}
+    held_out = set.intersection(*(set(split.test) for split in splits))  # by every member
+    seen = {part: [n for s in splits for n in getattr(s, part)] for part in ("train", "val")}
+    return {
+        **{part: tuple(dict.fromkeys(numbers)) for part, numbers in seen.items()},
+        "test": tuple(n for n in splits[0].test if n in held_out),
+    }
 
 
 def choices(refs: Sequence[NetworkRef], catalog: Catalog) -> dict[str, Numbers]:
@@ -111,16 +119,20 @@ def compute(
     from brainseg.evaluate import evaluate
 
     result = evaluate(cache.segmenter(ref.name), catalog, numbers, progress=progress)
-    path = _file(ref, catalog, numbers)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    runs.write_evaluation(path, result)
+    keep(ref, catalog, numbers, result)
     return replace(result, model=ref.label)
 
 
+def keep(ref: NetworkRef, catalog: Catalog, numbers: Numbers, result: Evaluation) -> None:
+    """Put the scores of a network on these slices where ``kept`` finds them."""
+    path = _file(ref, catalog, numbers)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    runs.write_evaluation(path, result)
+
+
 def _file(ref: NetworkRef, catalog: Catalog, numbers: Numbers) -> Path:
-    sums = ref.folder / "SHA256SUMS"
-    network = files.sha256(sums) if sums.is_file() else ref.name
-    key = json.dumps([network, catalog.digest, numbers])
+    how = [networks.fingerprint(ref.name), networks.precision()]
+    key = json.dumps([*how, catalog.digest, numbers])
     digest = hashlib.sha256(key.encode()).hexdigest()[:20]
     return paths.cache() / "evaluations" / f"{digest}.json"
 

@@ -127,7 +127,7 @@ def worst_cases(
     for case in found:
         with grid.cell().container(gap="xsmall"):
             _case(case, refs[place], evaluations[place].threshold, catalog, dataset)
-    name = "orange" if palette.of_model(refs[place].name) == palette.RESUNET else "blue"
+    name = palette.WORDS.get(palette.of_model(refs[place].name), "green")
     st.caption(f"Truth: yellow outline. Prediction: {name} outline.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cv2
@@ -77,29 +77,41 @@ def picture_uri(rgb: ByteArray) -> tuple[str, str]:
     return digest, _once("picture", digest, make)
 
 
-def packed(array: Any) -> str:
+def packed(array: Any, *, effort: int = 6) -> str:
+    """Return an array of one or two bytes a pixel as ``pack`` does, kept by its content."""
+    return _once("layer", _digest(array), lambda: pack(array, effort=effort))
+
+
+def pack(array: Any, *, effort: int = 6) -> str:
     """Return an array of one or two bytes a pixel, drawn size, deflated, as base64."""
-    return _once("layer", _digest(array), lambda: _pack(_drawn(array)))
+    small = _drawn(array)
+    little = np.ascontiguousarray(small, dtype=small.dtype.newbyteorder("<"))
+    return base64.b64encode(zlib.compress(little.tobytes(), effort)).decode()
 
 
-def _pack(array: Any) -> str:
-    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    return base64.b64encode(zlib.compress(little.tobytes(), 6)).decode()
-
-
-def value_layer(pixels: FloatArray) -> dict[str, Any]:
-    """Return the raw values for the read-out: exact where they are integers in a 16-bit range."""
+def value_scale(pixels: FloatArray) -> dict[str, Any]:
+    """Return how raw values are sent: exact where they are integers in a 16-bit range."""
     low, high = float(pixels.min()), float(pixels.max())
     whole = bool(np.all(pixels == np.rint(pixels))) and high - low <= 65535
     steps = max(1.0, high - low) if whole else 65535.0
-    span = (high - low) or 1.0
-    scaled = np.rint((pixels.astype(np.float64) - low) / span * steps)
-    wide = steps > 255
     return {
-        "pixels": packed(scaled.astype(np.uint16 if wide else np.uint8)),
-        "wide": wide, "low": low, "high": low + span, "steps": steps,
+        "wide": steps > 255, "low": low, "high": low + ((high - low) or 1.0), "steps": steps,
         "digits": 0 if whole else 3,
     }  # fmt: skip
+
+
+def scaled(pixels: FloatArray, scale: Mapping[str, Any]) -> Any:
+    """Return raw values in the steps of a ``value_scale``, one or two bytes a pixel."""
+    span = scale["high"] - scale["low"]
+    steps = np.rint((pixels.astype(np.float64) - scale["low"]) / span * scale["steps"])
+    return steps.astype(np.uint16 if scale["wide"] else np.uint8)
+
+
+def value_layer(pixels: FloatArray) -> dict[str, Any]:
+    """Return the raw values of one slice, for the read-out and the grey window."""
+    scale = value_scale(pixels)
+    levels = scaled(pixels, scale)
+    return {"pixels": packed(levels, effort=1), **scale}  # noise: more effort costs 8 times as long
 
 
 def grey(pixels: FloatArray) -> ByteArray:
@@ -119,6 +131,13 @@ def heat_gradient() -> str:
     return f"linear-gradient(to right, {colours})"
 
 
+def heat_table() -> str:
+    """Return the heat map's colour of every level 0..200 as base64 RGBA bytes."""
+    colours = overlay.heat(_LEVELS[np.newaxis])[0]
+    table = np.concatenate([colours, np.full((STEPS + 1, 1), 255, dtype=np.uint8)], axis=1)
+    return base64.b64encode(table.tobytes()).decode()
+
+
 def thumbnail(pixels: FloatArray, mask: BoolArray | None, orientation: str) -> bytes:
     """Return a small upright WebP of a slice with its true outline, if there is one."""
     picture = overlay.grey(upright(pixels, orientation))
@@ -131,14 +150,13 @@ def thumbnail(pixels: FloatArray, mask: BoolArray | None, orientation: str) -> b
     return overlay.encode(small, ".webp")
 
 
-def mask_png(mask: BoolArray) -> bytes:
-    """Return a mask as a PNG of 0 and 255."""
-    return overlay.encode(mask.astype(np.uint8) * 255, ".png")
-
-
-def overlay_png(pixels: FloatArray, masks: dict[str, BoolArray]) -> bytes:
+def overlay_png(
+    pixels: FloatArray,
+    masks: dict[str, BoolArray],
+    window: tuple[float, float] | None = None,
+) -> bytes:
     """Return a scan with the outline of each mask in its colour, as PNG."""
-    picture = grey(pixels)
+    picture = overlay.grey(pixels, *(window or overlay.window_of(pixels)))
     thickness = max(1, max(picture.shape) // 400)
     for colour, mask in masks.items():
         picture = overlay.outline(picture, mask, colour, thickness)

@@ -1,4 +1,4 @@
-"""Which runs there are, which one is watched, and what can be done with one."""
+"""Which runs there are, which one is watched, and which lie over it."""
 
 from __future__ import annotations
 
@@ -8,84 +8,130 @@ from collections.abc import Sequence
 import streamlit as st
 
 from brainseg import runs
+from brainseg.errors import RunError
 from brainseg.types import RunStatus
-from ui import frame
-from ui.training_live import ALIVE
+from ui.training_words import ALIVE, NETWORKS, name_of
 
 RUN = "train.run"  # in the address
 WATCHED = "train.watched"  # the widget
+WITH = "train.with"  # both
+_SECONDS = 5  # between two looks at the table while something lives
 
 
-def choose(run_id: str) -> None:
-    """Watch this run from the next time the screen is drawn, whatever was watched before."""
+def choose(run_id: str, *others: str) -> None:
+    """Watch this run, with others over it, from the next time the screen is drawn."""
     st.query_params[RUN] = run_id
     st.session_state.pop(WATCHED, None)
+    st.session_state[WITH] = list(others)
 
 
 def pick_runs(statuses: Sequence[RunStatus]) -> tuple[str, list[str]]:
     """Let the user choose the run to watch and runs to lay over it.
 
-    The address always names the watched run, chosen or not: a reload after a newer run has started
-    shows the same one. A bound widget would leave its default out of the address.
+    The address always names them, chosen here or not: a reload after a newer run has started shows
+    the same. A bound widget would leave its default out of the address, and what a program chose.
     """
     names = [status.run_id for status in statuses]
     if st.session_state.get(WATCHED) not in names:
         asked = st.query_params.get(RUN)
         st.session_state[WATCHED] = asked if asked in names else names[0]
     left, right = st.columns(2)
-    run_id = left.selectbox("Run", names, key=WATCHED)
+    run_id = left.selectbox("Run", names, key=WATCHED, format_func=name_of)
+    others = [name for name in names if name != run_id]
+    asked = st.session_state.get(WITH, st.query_params.get_all(WITH))
+    st.session_state[WITH] = [name for name in asked if name in others]
+    chosen = right.multiselect(
+        "Lay over it the curves of", others, key=WITH, format_func=name_of,
+        placeholder="Choose runs", disabled=not others,
+    )  # fmt: skip
     if st.query_params.get(RUN) != run_id:
         st.query_params[RUN] = run_id
-    others = right.multiselect(
-        "Lay over it the curves of",
-        [name for name in names if name != run_id],
-        key="train.with",
-        bind="query-params",
-        max_selections=4,
-        placeholder="Choose runs",
-        disabled=len(names) < 2,
-    )
-    return run_id, list(others)
+    if st.query_params.get_all(WITH) != chosen:
+        st.query_params[WITH] = chosen
+    return run_id, list(chosen)
 
 
-def show(statuses: Sequence[RunStatus], run_id: str) -> None:
-    """List every run, and offer to delete the one that is watched."""
+def show(statuses: Sequence[RunStatus]) -> None:
+    """List every run; while one lives, the list follows it."""
     st.subheader("All runs", anchor=False)
+    alive = any(status.state in ALIVE for status in statuses)
+    st.fragment(_table, run_every=_SECONDS if alive else None)()
+
+
+def _table() -> None:
     st.dataframe(
-        [_row(status) for status in statuses],
+        [_row(status) for status in runs.list_runs()],
         hide_index=True,
         key="train.table",
         column_config={
             "Epoch": st.column_config.TextColumn(width="small"),
             "Best Dice": st.column_config.NumberColumn(format="%.3f", width="small"),
+            "Best epoch": st.column_config.NumberColumn(width="small"),
+            "Created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+            "Note": st.column_config.TextColumn(width="medium"),
         },
-        alt="Every run with its state, network, recipe, data, epochs and best validation Dice",
+        alt="Every run with its state, network, recipe, data, epochs, best Dice and note",
     )
-    status = next(s for s in statuses if s.run_id == run_id)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if (runs.find(run_id) / "network").is_dir():
-            frame.link(
-                "evaluate", "Evaluate its network", icon=":material/leaderboard:",
-                query={"evaluate.networks": f"Run {run_id}"},
-            )  # fmt: skip
-        if status.state not in ALIVE:
-            with st.popover("Delete this run", icon=":material/delete:"):
-                st.markdown(f"Delete **{frame.plain(run_id)}** with its weights? This is for good.")
-                if st.button("Delete", type="primary", key="train.delete"):
-                    runs.delete(runs.find(run_id))
-                    st.rerun()
+    st.caption("A click on a column's name sorts by it.")
 
 
 def _row(status: RunStatus) -> dict[str, object]:
-    config = runs.config(runs.find(status.run_id))
+    run = runs.find(status.run_id)
+    config, label = runs.config(run), runs.label(run)
     return {
-        "Run": status.run_id,
+        "Run": label.title or status.run_id,
         "State": status.state,
-        "Network": "ResUNet" if config.model == "resunet" else "UNet",
+        "Network": NETWORKS[config.model],
         "Recipe": config.recipe,
         "Data": config.data.rstrip("/").rsplit("/", 1)[-1],
         "Epoch": f"{status.epoch} / {status.epochs}",
-        "Best epoch": status.best_epoch,
         "Best Dice": status.best_dice,
-        "Created": time.strftime("%Y-%m-%d %H:%M", time.localtime(status.created)),
+        "Best epoch": status.best_epoch,
+        "Created": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(status.created)),
+        "Note": label.note,
+    }
+
+
+def side_by_side(run_ids: Sequence[str]) -> None:
+    """Put the numbers of the runs whose curves lie over each other into one table."""
+    rows = [row for run_id in run_ids if (row := _numbers(run_id))]
+    if len(rows) < 2:
+        return
+    st.dataframe(
+        rows,
+        hide_index=True,
+        key="train.side_by_side",
+        column_config={
+            name: st.column_config.NumberColumn(format="%.4f")
+            for name in ("Best Dice", "Training Dice", "Accuracy", "Loss")
+        },
+        alt="The runs above with their best and last scores, epochs and time",
+    )
+    st.caption(
+        "Best Dice: validation, at the epoch beside it. The rest: validation (training Dice apart) "
+        "after the last epoch."
+    )
+
+
+def _numbers(run_id: str) -> dict[str, object] | None:
+    try:
+        run = runs.find(run_id)
+        history, config = runs.history(run), runs.config(run)
+    except RunError:
+        return None
+    if not history:
+        return None
+    last = history[-1]
+    best = next((record for record in reversed(history) if record.best), last)
+    return {
+        "Run": name_of(run_id),
+        "Network": NETWORKS[config.model],
+        "Best Dice": best.val_dice,
+        "at epoch": best.epoch,
+        "Epochs": last.epoch,
+        "Training Dice": last.dice,
+        "Accuracy": last.val_accuracy,
+        "Loss": last.val_loss,
+        "Minutes": round(last.elapsed / 60, 1),
+        "Slices/s": round(last.slices_per_second, 1),
     }

@@ -10,23 +10,13 @@ import streamlit as st
 
 from brainseg import palette
 from brainseg.data.catalog import Catalog
-from brainseg.errors import DataError, ScanError
+from brainseg.errors import ChoiceNeeded, DataError
 from brainseg.networks import NetworkRef
 from brainseg.types import Sample, Volume
 from ui import cache, frame
 
-MAX_UPLOAD_MB = 100
-MAX_FILES = 512
+_UPLOADED = "app.uploaded"  # (files, bytes, digests of the last uploads) of this session
 _LAST_DATASET = "app.dataset"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overlay:
-    """How a mask is drawn over a scan."""
-
-    outline: bool
-    opacity: float  # of the fill, 0 for none
-    threshold: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +25,8 @@ class Upload:
 
     volume: Volume
     digest: str
+    files: tuple[tuple[str, bytes], ...]  # (name, content)
+    volume_index: int | None = None  # which volume, where the files hold several
 
 
 def pick_dataset(key: str) -> Catalog:
@@ -131,9 +123,15 @@ def pick_network(key: str, label: str = "Network", default: str = "unet") -> Net
     return options[chosen]
 
 
-def pick_networks(key: str, label: str = "Networks") -> list[NetworkRef]:
-    """Let the user choose one or more networks, the shipped ones at first."""
-    options = {ref.label: ref for ref in need_networks()}
+def pick_networks(
+    key: str, label: str = "Networks", *, with_weights: bool = False
+) -> list[NetworkRef]:
+    """Let the user choose one or more networks, the shipped ones at first.
+
+    ``with_weights`` leaves the ensemble out, which only predicts.
+    """
+    found = [ref for ref in need_networks() if not (with_weights and ref.kind == "ensemble")]
+    options = {ref.label: ref for ref in found}
     shipped = [ref.label for ref in options.values() if ref.kind == "shipped"]
     chosen = st.multiselect(
         label, list(options), default=shipped or list(options)[:2], key=key,
@@ -153,54 +151,61 @@ def colours(refs: Sequence[NetworkRef]) -> dict[str, str]:
     return chosen
 
 
-def overlay_controls(key: str, threshold: float = 0.5) -> Overlay:
-    """Let the user choose how a mask is drawn: outline, fill, and from which probability."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        outline = st.toggle("Outline", value=True, key=f"{key}.outline")
-        opacity = st.slider("Fill", 0, 100, 0, 5, format="%d %%", key=f"{key}.fill", width=180)
-        chosen = st.slider(
-            "Threshold", 0.01, 0.99, threshold, 0.01, key=f"{key}.threshold", width=180
-        )
-    return Overlay(outline=outline, opacity=opacity / 100, threshold=chosen)
-
-
 def upload_scan(key: str) -> Upload | None:
     """Let the user upload a scan, or the files of one DICOM series; None until there is one.
 
     Raises:
         ScanError: the files cannot be read as one scan.
     """
+    from brainseg.data import decoding
+    from brainseg.data.formats import limits
+    from brainseg.data.quota import Quota
+
+    decoding.prepare()  # a decoder gets ready while the user looks for the file
     # No list of endings: DICOM files often have none, and the reader goes by the content.
     files = st.file_uploader(
         "A scan: PNG, JPEG, TIFF, DICOM or NIfTI; several files for a DICOM series",
-        accept_multiple_files=True, key=key, max_upload_size=MAX_UPLOAD_MB,
+        accept_multiple_files=True, key=key, max_upload_size=limits.current().upload_bytes // 2**20,
     )  # fmt: skip
     if not files:
         return None
-    size = sum(file.size for file in files)
-    if len(files) > MAX_FILES or size > MAX_UPLOAD_MB * 2**20:
-        raise ScanError(
-            f"{len(files)} files of {size / 2**20:.0f} MB were given; one scan may have at most "
-            f"{MAX_FILES} files and {MAX_UPLOAD_MB} MB, so upload fewer slices"
-        )
+    Quota().add([file.size for file in files])  # before they are copied
     named = [(file.name, file.getvalue()) for file in files]
     digest = hashlib.sha256()
     for name, data in named:
         digest.update(name.encode() + b"\0" + data)
-    return Upload(volume=_read(digest.hexdigest(), named), digest=digest.hexdigest())
+    _count([len(data) for _, data in named], digest.hexdigest())
+    return _chosen(key, digest.hexdigest(), named)
+
+
+def _chosen(key: str, digest: str, named: list[tuple[str, bytes]]) -> Upload:
+    """Read the files; where they hold several volumes, ask for one of them."""
+    try:
+        return Upload(volume=_read(digest, None, named), digest=digest, files=tuple(named))
+    except ChoiceNeeded as choice:
+        names = choice.labels or [f"Volume {i + 1}" for i in range(choice.count)]
+        index = st.selectbox(
+            f"The files hold {choice.count} volumes", range(choice.count), key=f"{key}.volume",
+            format_func=lambda i: names[i], width=300,
+        )  # fmt: skip
+        return Upload(
+            volume=_read(digest, index, named), digest=f"{digest}.{index}", files=tuple(named),
+            volume_index=index,
+        )  # fmt: skip
+
+
+def _count(sizes: list[int], digest: str) -> None:
+    """Add a new upload to what this session has uploaded; raises where that is too much."""
+    from brainseg.data.quota import Quota
+
+    count, size, seen = st.session_state.get(_UPLOADED, (0, 0, ()))
+    if digest not in seen:
+        quota = Quota(files=count, bytes=size).add(sizes)
+        st.session_state[_UPLOADED] = (quota.files, quota.bytes, (*seen[-8:], digest))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the scan", scope="session")
-def _read(digest: str, _named: list[tuple[str, bytes]]) -> Volume:
-    from brainseg.data import readers
+def _read(digest: str, volume_index: int | None, _named: list[tuple[str, bytes]]) -> Volume:
+    from brainseg.data import decoding
 
-    return readers.read_series(_named)
-
-
-def pick_slice(key: str, volume: Volume) -> int:
-    """Let the user choose a slice of a volume; 0 without asking where there is one only."""
-    if volume.depth == 1:
-        return 0
-    return int(
-        st.slider("Slice of the volume", 1, volume.depth, (volume.depth + 1) // 2, key=key) - 1
-    )
+    return decoding.read_limited(_named, volume_index=volume_index)

@@ -1,7 +1,9 @@
 """What each verb of the command line does. Heavy imports wait until a verb needs them."""
 
 from brainseg.commands.data import demo, download, inspect
-from brainseg.commands.scoring import evaluate, predict, saliency
+from brainseg.commands.estimating import estimate
+from brainseg.commands.protocols import protocol
+from brainseg.commands.scoring import evaluate, predict, saliency, tune
 from brainseg.commands.training import architecture, devices, list_or_change_runs, train
 
 __all__ = [
@@ -9,10 +11,13 @@ __all__ = [
     "demo",
     "devices",
     "download",
+    "estimate",
     "evaluate",
     "inspect",
     "list_or_change_runs",
     "predict",
+    "protocol",
     "saliency",
     "train",
+    "tune",
 ]

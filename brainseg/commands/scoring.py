@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from brainseg import runs
-from brainseg.commands.console import progress
+from brainseg.commands.console import print_json, progress
 from brainseg.errors import ConfigError, ScanError
-from brainseg.types import Evaluation, Sample, Split
+from brainseg.types import Evaluation, Sample, Split, Summary
 
 
 def evaluate(options: Namespace) -> int:
     """Score a network and print the table."""
-    from brainseg import networks
+    from brainseg import inference, networks
     from brainseg.evaluate import evaluate as score
-    from brainseg.inference import Segmenter
+    from brainseg.refine import Refined
     from brainseg.training.planning import open_data
 
+    _check(options)
     opened = open_data(options.data, options.tumour_free)
-    folder = networks.find_network(options.model)
+    segmenter = Refined(
+        inference.load(options.model, precision=options.precision),
+        symmetries=options.average == "symmetries",
+        smallest=options.smallest,
+        threshold=options.threshold,
+    )
     samples = [sample for catalog in opened for sample in catalog.with_truth]
     result = score(
-        Segmenter.load(folder),
+        segmenter,
         opened,
-        _numbers(options, networks.read_split(folder), samples),
+        _numbers(options, networks.known_split(options.model), samples),
         orientation=options.orientation,
         threshold=options.threshold,
         progress=progress("slice"),
@@ -51,6 +59,40 @@ def _numbers(options: Namespace, known: Split | None, samples: list[Sample]) -> 
     )
 
 
+def _check(options: Namespace) -> None:
+    for name in ("threshold", "smallest"):
+        value = getattr(options, name)
+        if value is not None and not 0 <= value <= 1:
+            raise ConfigError(f"--{name} must lie between 0 and 1; received {value}")
+
+
+def tune(options: Namespace) -> int:
+    """Print Dice and false alarms of the validation slices at many thresholds."""
+    from brainseg import inference, networks, tuning
+    from brainseg.training.planning import open_data
+
+    opened = open_data(options.data, options.tumour_free)
+    segmenter = inference.load(options.model)
+    samples = [sample for catalog in opened for sample in catalog.with_truth]
+    numbers = _numbers(options, networks.known_split(options.model), samples)
+    found = tuning.curve(segmenter, opened, numbers, progress=progress("slice"))
+    best = tuning.best_threshold(found, tuning.START)
+    if options.json:
+        print_json({**asdict(found), "best": best})
+        return 0
+    print(f"{options.model}, {len(numbers)} slices of the {options.ids} part")
+    for place, level in enumerate(found.levels):
+        dice = found.dice[place] if found.dice else None
+        alarms = found.false_alarms[place] if found.false_alarms else None
+        mark = "  best" if level == best else ""
+        print(f"threshold {level:.2f}  dice {_cell(dice)}  false_alarms {_cell(alarms)}{mark}")
+    print(
+        f"best is the highest Dice without more false alarms than at {tuning.START:g}, if that "
+        f"gains {tuning.WORTH:g}; use it with --threshold"
+    )
+    return 0
+
+
 def print_evaluation(result: Evaluation) -> None:
     """Print the summary and one line a tumour kind."""
 
@@ -69,6 +111,21 @@ def print_evaluation(result: Evaluation) -> None:
     print(
         f"accuracy {_cell(result.summary['accuracy'])}, of an all-background mask "
         f"{_cell(result.summary['background_accuracy'])}"
+    )
+    print(_outlines(result.summary))
+
+
+def _outlines(values: Summary) -> str:
+    """Distances in millimetres only where the spacing of the slices is known."""
+    units = ("px",) if values["hausdorff95_mm"] is None else ("px", "mm")
+    hausdorff, mean = (
+        ", ".join(f"{_cell(values[f'{name}_{unit}'])} {unit}" for unit in units)
+        for name in ("hausdorff95", "surface_distance")
+    )
+    return (
+        f"95 % Hausdorff distance {hausdorff}  mean surface distance {mean}  undefined "
+        f"{values['hausdorff95_px_undefined']}\ncalibration error near tumours "
+        f"{_cell(values['ece'])}"
     )
 
 
@@ -96,14 +153,34 @@ def predict(options: Namespace) -> int:
     """Write the mask of every slice of every scan, in the scan's own size."""
     from brainseg import predict as prediction
 
+    _check(options)
     rows = prediction.predict_files(
-        options.model, _scans(options.files), options.out, threshold=options.threshold
+        options.model,
+        _scans(options.files),
+        options.out,
+        threshold=options.threshold,
+        symmetries=options.average == "symmetries",
+        smallest=options.smallest,
+        precision=options.precision,
     )
+    _warn(rows)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
     for row in rows:
         print(f"{row['mask']}: {row['area_px']} px")
     return 0
+
+
+def _warn(rows: list[dict[str, Any]]) -> None:
+    """Say on stderr, once a scan and network, that it may be no head; edges of a volume often."""
+    scans: dict[tuple[str, str], list[str | None]] = {}
+    for row in rows:
+        scans.setdefault((row["scan"], row["model"]), []).append(row["warning"])
+    for (scan, model), reasons in scans.items():
+        given = [reason for reason in reasons if reason]
+        if 2 * len(given) >= len(reasons):
+            share = f"{len(given)} of {len(reasons)} slices: " if len(reasons) > 1 else ""
+            print(f"brainseg: warning: {scan}, {model}: {share}{given[0]}", file=sys.stderr)
 
 
 def saliency(options: Namespace) -> int:

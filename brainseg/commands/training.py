@@ -11,14 +11,15 @@ from typing import Any
 from brainseg import runs
 from brainseg.commands.console import print_json
 from brainseg.errors import ConfigError, RunError
-from brainseg.training import process
+from brainseg.training import process, supervisor
 from brainseg.training.recipes import RunConfig, recipe
 from brainseg.types import RunStatus
 
 _SETTINGS = set(RunConfig.__dataclass_fields__) - {"model", "data", "recipe", "schema"}
 
 
-def _settings(options: Namespace) -> dict[str, Any]:
+def settings_of(options: Namespace) -> dict[str, Any]:
+    """Return the hyper-parameters that were given on the command line."""
     given = {name: getattr(options, name, None) for name in _SETTINGS}
     settings = {name: value for name, value in given.items() if value is not None}
     if settings.get("tumour_free"):
@@ -33,13 +34,10 @@ def train(options: Namespace) -> int:
         pid = process.resume(run) if options.resume else process.start(run)
         print(f"{run.name} (pid {pid})")
         return 0
-    if options.resume and runs.status(run).state == "finished":
-        raise RunError(f"run {run.name} has finished; start a new one to train longer")
-    print(f"run folder {run}")
-    (run / "stop").unlink(missing_ok=True)
-    from brainseg.training import worker
-
-    return worker.work(run)
+    if options.resume:
+        process.clear_way(run)
+    print(f"run folder {run}", flush=True)
+    return supervisor.run_here(run)
 
 
 def _run_to_train(options: Namespace) -> Path:
@@ -50,7 +48,7 @@ def _run_to_train(options: Namespace) -> Path:
     if not options.data or not options.model:
         raise ConfigError("train needs --data DIR and --model unet|resunet")
     data = str(Path(options.data).resolve())
-    config = recipe(options.recipe, model=options.model, data=data, **_settings(options))
+    config = recipe(options.recipe, model=options.model, data=data, **settings_of(options))
     folder = Path(options.folder) if options.folder else None
     if folder is not None and (folder / "config.json").exists():
         raise RunError(f"{folder} already holds a run; add --resume to go on with it")
@@ -60,7 +58,7 @@ def _run_to_train(options: Namespace) -> Path:
 
 
 def list_or_change_runs(options: Namespace) -> int:
-    """``runs list|show|stop|resume``."""
+    """``runs list|show|stop|resume|label|delete``."""
     if options.action == "list":
         found = runs.list_runs()
         if options.json:
@@ -68,17 +66,29 @@ def list_or_change_runs(options: Namespace) -> int:
         for one in () if options.json else found:
             print(_run_line(one))
         return 0
-    run = runs.find(options.folder)
-    if options.action == "show":
-        _show(run, as_json=options.json)
-    elif options.action == "stop":
-        if not runs.is_locked(run):
-            raise RunError(f"run {run.name} is not being worked on")
-        runs.request_stop(run)
-        print(f"{run.name}: stopping after this batch")
-    else:
-        print(f"{run.name}: resumed (pid {process.resume(run)})")
+    _ACTIONS[options.action](runs.find(options.folder), options)
     return 0
+
+
+def _stop(run: Path, options: Namespace) -> None:
+    if not runs.is_locked(run):
+        raise RunError(f"run {run.name} is not being worked on")
+    runs.request_stop(run, now=not options.after_epoch)
+    print(f"{run.name}: stopping after this {'epoch' if options.after_epoch else 'batch'}")
+
+
+def _resume(run: Path, _: Namespace) -> None:
+    print(f"{run.name}: resumed (pid {process.resume(run)})")
+
+
+def _label(run: Path, options: Namespace) -> None:
+    label = runs.set_label(run, title=options.title, note=options.note)
+    print(f"{run.name}: {label.title or 'no title'}; {label.note or 'no note'}")
+
+
+def _delete(run: Path, _: Namespace) -> None:
+    runs.delete(run)
+    print(f"{run.name}: deleted")
 
 
 def _run_line(one: RunStatus) -> str:
@@ -86,12 +96,13 @@ def _run_line(one: RunStatus) -> str:
     return f"{one.run_id}  {one.state:<9} epoch {one.epoch}/{one.epochs}  {best}".rstrip()
 
 
-def _show(run: Path, *, as_json: bool) -> None:
+def _show(run: Path, options: Namespace) -> None:
     status, history = runs.status(run), runs.history(run)
-    if as_json:
+    if options.json:
         print_json(
             {
                 "status": asdict(status),
+                "label": asdict(runs.label(run)),
                 "config": runs.config(run).to_dict(),
                 "history": [asdict(record) for record in history],
             }
@@ -107,6 +118,15 @@ def _show(run: Path, *, as_json: bool) -> None:
         )
     for text in status.log_tail:
         print(text)
+
+
+_ACTIONS = {
+    "show": _show,
+    "stop": _stop,
+    "resume": _resume,
+    "label": _label,
+    "delete": _delete,
+}
 
 
 def devices(options: Namespace) -> int:

@@ -1,5 +1,7 @@
 """Unpack a zip that came from outside: everything is checked before anything is written.
 
+A dataset is unpacked to a folder, an uploaded series of scans into memory.
+
 Refused: absolute names, ``..``, backslashes, NULs, links and other special files, names that are
 one under case folding, endings a dataset has no use for, encryption, and sizes that only a bomb
 or a mistake would have.
@@ -7,6 +9,7 @@ or a mistake would have.
 
 from __future__ import annotations
 
+import io
 import shutil
 import stat
 import tempfile
@@ -17,8 +20,9 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from brainseg.data.formats import limits
 from brainseg.data.layout import EXTENSIONS
-from brainseg.errors import DataError
+from brainseg.errors import DataError, ScanError
 
 ENDINGS = EXTENSIONS | {".csv", ".json", ".md", ".txt"}
 LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
@@ -78,6 +82,32 @@ def list_members(source: zipfile.ZipFile, archive: Path) -> list[zipfile.ZipInfo
         raise _refused(archive, "it holds no files")
     _check_collisions(infos, archive)
     return files
+
+
+def read_members(data: bytes, most_members: int) -> list[bytes]:
+    """Return the contents of an uploaded zip; names are not used, so they need no checks.
+
+    Raises:
+        ScanError: it has too many members, is encrypted, or would unpack to too much.
+        zipfile.BadZipFile, zlib.error, EOFError: it is damaged.
+    """
+    most = limits.current()
+    with zipfile.ZipFile(io.BytesIO(data)) as source:
+        members = [i for i in source.infolist() if not i.is_dir() and not _is_litter(i.filename)]
+        total = sum(member.file_size for member in members)
+        if len(members) > most_members or total > most.unpacked_bytes:
+            raise ScanError(
+                f"its archive holds {len(members)} files of {total / 2**20:.0f} MB; at most "
+                f"{most_members} files and {most.unpacked_bytes // 2**20} MB can be read"
+            )
+        for member in members:
+            if member.flag_bits & 1:
+                raise ScanError("its archive is encrypted; unpack it first")
+            if member.compress_type not in METHODS:
+                raise ScanError("its archive is packed in a way that cannot be read; unpack it")
+            if member.file_size > most.unpacked_ratio * member.compress_size + 2**16:
+                raise ScanError("its archive is packed more tightly than scans can be")
+        return [source.read(member) for member in members]
 
 
 def _refused(archive: Path, why: str) -> DataError:

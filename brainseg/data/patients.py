@@ -24,6 +24,7 @@ PUBLIC_TABLE = Path(__file__).with_name("patients.csv")
 OWN_TABLE = "patients.csv"
 CHECKED = 24
 FEWEST = 4
+NATIVE_SIDE, NATIVE_MM = 512, 0.49  # of the public slices, as their publication states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,15 @@ def facts_for(samples: Sequence[Sample]) -> dict[int, PatientFacts]:
     if wrong > len(places) // CHECKED:
         return {}
     return {sample.number: public[sample.number] for sample in samples}
+
+
+def pixel_mm(facts: PatientFacts, side: int) -> float | None:
+    """Return the side of a pixel, in mm, of a public slice whose file is ``side`` pixels square.
+
+    Known for slices that were 512x512 when published; of the few others nobody states it.
+    """
+    known = facts.height == facts.width == NATIVE_SIDE
+    return NATIVE_MM * NATIVE_SIDE / side if known else None
 
 
 def _agrees(sample: Sample, facts: PatientFacts) -> bool:

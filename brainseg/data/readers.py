@@ -6,27 +6,26 @@ The first bytes decide the format, never the name. Each format has its module in
 
 from __future__ import annotations
 
-import io
 import re
 import unicodedata
-import zipfile
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from brainseg.data.formats import dicom, limits, matlab, nifti, raster
-from brainseg.errors import ScanError
-from brainseg.types import FloatArray, Volume
+from brainseg.data import archive
+from brainseg.data.formats import dicom, limits, matlab, nifti, raster, tiff
+from brainseg.errors import ChoiceNeeded, ScanError
+from brainseg.types import Volume
 
 SUPPORTED = (
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"),
     *(".dcm", ".nii", ".nii.gz", ".mat", ".zip"),
 )
 KINDS = "PNG, JPEG, TIFF, BMP, WebP, DICOM, NIfTI or MATLAB v7.3"
-_Decoded = tuple[FloatArray, tuple[float, float, float] | None]
-_Decoder = Callable[[], _Decoded]
-_MEMBERS, _RATIO = 4096, 200
+_MEMBERS = 4096
 _PICTURES: tuple[tuple[bytes, raster.Kind], ...] = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -47,88 +46,152 @@ _OTHERS = (
     (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
+    (b"\x08\0\x05\0", "DICOM data without the header of a file"),
+    (b"\x08\0\x08\0", "DICOM data without the header of a file"),
+    (b"\x02\0\0\0", "DICOM data without the header of a file"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"Rar!", "a RAR archive"),
 )
 
 
-def read(data: bytes, name: str) -> Volume:
+def read(data: bytes, name: str, *, volume_index: int | None = None) -> Volume:
     """Decode one file.
 
     Args:
         data: the whole file.
         name: what it was called; only shown, never trusted.
+        volume_index: which volume, from 0, where the file holds several.
 
     Raises:
+        ChoiceNeeded: it holds several volumes and ``volume_index`` is None.
         ScanError: it is no scan of a supported kind, or damaged, or larger than the limits.
     """
-    return _guarded(lambda: _decode(data), shown(name))
+    return read_series([(name, data)], volume_index=volume_index)
 
 
-def read_series(files: Sequence[tuple[str, bytes]]) -> Volume:
+def read_series(files: Sequence[tuple[str, bytes]], *, volume_index: int | None = None) -> Volume:
     """Decode the files of one DICOM series, in any order, or a single file of any kind.
 
     Raises:
-        ScanError: as ``read``; or several files that are no DICOM series.
+        ChoiceNeeded, ScanError: as ``read``; or several files that are no DICOM series.
     """
-    if not files:
-        raise ScanError(f"no file was given; give {KINDS}")
-    if len(files) == 1:
-        return read(files[0][1], files[0][0])
-    for name, data in files:
-        if not _is_dicom(data):
-            raise ScanError(
-                f"{shown(name)}: several files are read together only as one DICOM series, and "
-                f"this is {_description(data)}; give the files one at a time"
-            )
-    source = f"{shown(files[0][0])} and {len(files) - 1} more"
-    return _guarded(lambda: dicom.read([data for _, data in files]), source)
+    probe(files)
+    contents = [data for _, data in files]
+    return _guarded(lambda: _decode(contents, volume_index), source_of(files))
 
 
-def read_file(path: Path) -> Volume:
+def read_file(path: Path, *, volume_index: int | None = None) -> Volume:
     """Decode a file, or the DICOM series in a folder.
 
     Raises:
-        ScanError: as ``read``; or there is no such file.
+        ChoiceNeeded, ScanError: as ``read``; or there is no such file.
     """
-    if path.is_dir():
-        return _read_folder(path)
-    return read(_bytes_of(path), path.name)
+    try:
+        if not path.is_dir():
+            return read(_bytes_of(path), path.name, volume_index=volume_index)
+        slices = _slices_in(path)
+    except OSError as error:
+        raise ScanError(f"{shown(path.name)}: it cannot be opened ({error.strerror})") from error
+    return _guarded(lambda: dicom.read(slices, volume_index), shown(path.name))
+
+
+def probe(files: Sequence[tuple[str, bytes]]) -> None:
+    """Check number, sizes and first bytes; nothing is parsed.
+
+    Raises:
+        ScanError: the files cannot be one scan, whatever the rest of their bytes.
+    """
+    if not files:
+        raise ScanError(f"no file was given; give {KINDS}")
+    for name, data in files:
+        if fault := _fault(data, alone=len(files) == 1):
+            raise ScanError(f"{shown(name)}: {fault}")
+    most = limits.current().file_bytes
+    if sum(len(data) for _, data in files) > most:
+        raise ScanError(f"{source_of(files)}: they are larger than {most // 2**20} MB together")
+
+
+def dicom_files(files: Sequence[bytes]) -> list[bytes]:
+    """Return the DICOM files among these, or in the zip that is the only one.
+
+    Raises:
+        ScanError: the zip holds too much.
+        zipfile.BadZipFile, zlib.error, EOFError: it is damaged.
+    """
+    if len(files) == 1 and _is_zip(files[0]):
+        files = archive.read_members(files[0], _MEMBERS)
+    return [data for data in files if _is_dicom(data) and not _is_index(data)]
+
+
+def source_of(files: Sequence[tuple[str, bytes]]) -> str:
+    """Return what to call these files, safe to show."""
+    first, more = shown(files[0][0]), len(files) - 1
+    return f"{first} and {more} more" if more else first
 
 
 def shown(name: str) -> str:
     """Return a file name that is safe to show: no folders, controls or markup, 80 characters."""
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    clean = re.sub(r"[^\w .()+,=@-]", "_", last).strip()
-    return clean[-80:] or "scan"
+    return _plain(re.split(r"[/\\]", name)[-1])[-80:] or "scan"
 
 
-def _guarded(decode: _Decoder, source: str) -> Volume:
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w .()+,=@-]", "_", unicodedata.normalize("NFC", text)).strip()
+
+
+def _guarded(decode: Callable[[], Volume], source: str) -> Volume:
     try:
-        voxels, spacing = decode()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # decoders warn of odd metadata; what matters raises
+            volume = decode()
+    except ChoiceNeeded as choice:
+        labels = [_plain(label) for label in choice.labels]
+        raise ChoiceNeeded(f"{source}: {choice}", count=choice.count, labels=labels) from None
     except ScanError as error:
         raise ScanError(f"{source}: {error}") from error
+    except MemoryError:
+        raise
     except Exception as error:  # a decoder met bytes that its author did not think of
         raise ScanError(f"{source}: it is damaged or cut short and cannot be decoded") from error
-    if not all(np.isfinite(image).all() for image in voxels):
+    if not all(np.isfinite(image).all() for image in volume.voxels):
         raise ScanError(f"{source}: it holds values that are not finite (NaN or infinity)")
-    return Volume(voxels=voxels, spacing_mm=spacing, source=source)
+    return replace(volume, source=source)
 
 
-def _decode(data: bytes) -> _Decoded:
-    if len(data) > limits.FILE_BYTES:
-        raise ScanError(f"it is larger than {limits.FILE_BYTES // 2**20} MB")
-    if picture := _picture(data):
-        return raster.read(data, picture), None
+def _fault(data: bytes, *, alone: bool) -> str | None:
+    most = limits.current().file_bytes
+    if len(data) > most:
+        return f"it is larger than {most // 2**20} MB"
     if _is_dicom(data):
-        return dicom.read([data])
-    if nifti.is_nifti(data[:352]) or (data[:2] == b"\x1f\x8b" and nifti.holds_nifti(data)):
-        return nifti.read(data)
-    if b"\x89HDF\r\n\x1a\n" in (data[:8], data[512:520]):
-        return matlab.read(data), None
-    if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return _decode_zip(data)
-    raise ScanError(f"this is {_description(data)}; give {KINDS}")
+        return None
+    if not alone:
+        return (
+            "several files are read together only as one DICOM series, and this is "
+            f"{_description(data)}; give the files one at a time"
+        )
+    known = _picture(data) or _is_nifti(data) or _is_hdf5(data) or _is_zip(data)
+    return None if known else f"this is {_description(data)}; give {KINDS}"
+
+
+def _decode(contents: Sequence[bytes], volume_index: int | None) -> Volume:
+    data = contents[0]
+    if _is_dicom(data):  # first: its free first 128 bytes may look like a TIFF on purpose
+        return dicom.read(contents, volume_index)
+    if picture := _picture(data):
+        return tiff.read(data) if picture == "TIFF" else raster.read(data, picture)
+    if _is_nifti(data):
+        return nifti.read(data, volume_index)
+    if _is_hdf5(data):
+        return matlab.read(data)
+    return _decode_zip(data, volume_index)
+
+
+def _decode_zip(data: bytes, volume_index: int | None) -> Volume:
+    contents = archive.read_members(data, _MEMBERS)
+    if slices := dicom_files(contents):
+        return dicom.read(slices, volume_index)
+    if len(contents) == 1 and not _is_zip(contents[0]) and not _fault(contents[0], alone=True):
+        return _decode(contents, volume_index)
+    raise ScanError("this is a zip archive without DICOM images; unpack it and give one file")
 
 
 def _picture(data: bytes) -> raster.Kind | None:
@@ -139,6 +202,18 @@ def _picture(data: bytes) -> raster.Kind | None:
 
 def _is_dicom(data: bytes) -> bool:
     return data[128:132] == b"DICM"
+
+
+def _is_nifti(data: bytes) -> bool:
+    return nifti.is_nifti(data[:352]) or (data[:2] == b"\x1f\x8b" and nifti.holds_nifti(data))
+
+
+def _is_hdf5(data: bytes) -> bool:
+    return b"\x89HDF\r\n\x1a\n" in (data[:8], data[512:520])
+
+
+def _is_zip(data: bytes) -> bool:
+    return data[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def _description(data: bytes) -> str:
@@ -158,30 +233,11 @@ def _description(data: bytes) -> str:
     return "a text file" if head and printable else "a file of unknown format"
 
 
-def _decode_zip(data: bytes) -> _Decoded:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = [m for m in archive.infolist() if not m.is_dir() and "__MACOSX" not in m.filename]
-        if len(members) > _MEMBERS or sum(m.file_size for m in members) > limits.FILE_BYTES:
-            raise ScanError(f"its archive holds more than {_MEMBERS} files or 1 GB")
-        for member in members:
-            if member.flag_bits & 1:
-                raise ScanError("its archive is encrypted; unpack it first")
-            if member.file_size > _RATIO * member.compress_size + 2**16:
-                raise ScanError("its archive is packed more tightly than scans can be")
-        contents = [archive.read(member) for member in members]
-    slices = [content for content in contents if _is_dicom(content) and not _is_index(content)]
-    if slices:
-        return dicom.read(slices)
-    if len(contents) == 1 and contents[0][:2] != b"PK":
-        return _decode(contents[0])
-    raise ScanError("this is a zip archive without DICOM images; unpack it and give one file")
-
-
 def _is_index(data: bytes) -> bool:
     return b"1.2.840.10008.1.3.10" in data[132:512]  # a DICOMDIR lists images and has none
 
 
-def _read_folder(folder: Path) -> Volume:
+def _slices_in(folder: Path) -> list[bytes]:
     paths = sorted(path for path in folder.iterdir() if path.is_file())
     if len(paths) > _MEMBERS:
         raise ScanError(f"{shown(folder.name)}: the folder holds more than {_MEMBERS} files")
@@ -192,19 +248,17 @@ def _read_folder(folder: Path) -> Volume:
         if _is_dicom(head) and not _is_index(head):
             slices.append(_bytes_of(path))
             size += len(slices[-1])
-        if size > limits.FILE_BYTES:
-            raise ScanError(f"{shown(folder.name)}: its DICOM files are larger than 1 GB together")
+        if size > limits.current().file_bytes:
+            raise ScanError(f"{shown(folder.name)}: its DICOM files are too large together")
     if not slices:
         raise ScanError(f"{shown(folder.name)}: there is no DICOM file in this folder")
-    return _guarded(lambda: dicom.read(slices), shown(folder.name))
+    return slices
 
 
 def _bytes_of(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            raise ScanError(f"{shown(path.name)}: there is no such file")
-        if path.stat().st_size > limits.FILE_BYTES:
-            raise ScanError(f"{shown(path.name)}: it is larger than 1 GB")
-        return path.read_bytes()
-    except OSError as error:
-        raise ScanError(f"{shown(path.name)}: it cannot be opened ({error.strerror})") from error
+    if not path.is_file():  # a pipe or a device would be waited for, or never end
+        raise ScanError(f"{shown(path.name)}: there is no such file")
+    most = limits.current().file_bytes
+    if path.stat().st_size > most:
+        raise ScanError(f"{shown(path.name)}: it is larger than {most // 2**20} MB")
+    return path.read_bytes()

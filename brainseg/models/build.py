@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from brainseg.errors import ConfigError
+from brainseg.models.normalisation import normalisation
 from brainseg.models.resunet import resunet
 from brainseg.models.unet import unet
 
@@ -12,7 +13,9 @@ _BUILDERS = {"unet": unet, "resunet": resunet}
 MODEL_NAMES = tuple(_BUILDERS)
 
 
-def build(name: str, *, size: int, base: int, depth: int, bn_momentum: float) -> keras.Model:
+def build(
+    name: str, *, size: int, base: int, depth: int, bn_momentum: float = 0.9, norm: str = "batch"
+) -> keras.Model:
     """Build an untrained network that maps (B, size, size, 1) scans to (B, size, size, 1) logits.
 
     Args:
@@ -21,6 +24,7 @@ def build(name: str, *, size: int, base: int, depth: int, bn_momentum: float) ->
         base: features of the first level; each level below doubles them.
         depth: number of 2x2 poolings.
         bn_momentum: momentum of the batch-norm statistics.
+        norm: ``"batch"`` or ``"group"``.
 
     Raises:
         ConfigError: the name is unknown or the size does not divide.
@@ -34,4 +38,5 @@ def build(name: str, *, size: int, base: int, depth: int, bn_momentum: float) ->
             f"input size {size} does not pool {depth} times: use a multiple of {step}, "
             f"for instance {nearest}"
         )
-    return _BUILDERS[name](size=size, base=base, depth=depth, bn_momentum=bn_momentum)
+    layer = normalisation(norm, bn_momentum)
+    return _BUILDERS[name](size=size, base=base, depth=depth, norm=layer)

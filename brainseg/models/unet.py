@@ -5,10 +5,9 @@ from __future__ import annotations
 import keras
 
 from brainseg.models.blocks import encoder_decoder, plain_unit
+from brainseg.models.normalisation import Norm
 
 
-def unet(*, size: int, base: int, depth: int, bn_momentum: float) -> keras.Model:
+def unet(*, size: int, base: int, depth: int, norm: Norm) -> keras.Model:
     """Build the network; see :func:`brainseg.models.build` for the arguments."""
-    return encoder_decoder(
-        plain_unit, name="unet", size=size, base=base, depth=depth, bn_momentum=bn_momentum
-    )
+    return encoder_decoder(plain_unit, name="unet", size=size, base=base, depth=depth, norm=norm)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,7 @@ from brainseg.training import augment
 from brainseg.types import ByteArray, FloatArray
 
 Batch = tuple[FloatArray, FloatArray]
+THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))  # each makes one batch ahead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,17 +47,16 @@ class Batches:
         return images, masks
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
-        """Yield (B, S, S, 1) float32 images and masks from batch ``start`` on, one made ahead."""
+        """Yield (B, S, S, 1) float32 images and masks from batch ``start`` on, made ahead."""
         order = np.random.default_rng((self.seed, epoch)).permutation(np.asarray(self.rows))
         parts = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)][
             start:
         ]
-        with ThreadPoolExecutor(1) as pool:
-            ahead = None
+        ahead: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(THREADS) as pool:
             for part in parts:
-                following = pool.submit(self._batch, epoch, part)
-                if ahead is not None:
-                    yield ahead.result()
-                ahead = following
-            if ahead is not None:
-                yield ahead.result()
+                ahead.append(pool.submit(self._batch, epoch, part))
+                if len(ahead) > THREADS:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()

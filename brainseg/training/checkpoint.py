@@ -1,7 +1,8 @@
 """Two generations of everything a run needs to go on, committed so that a kill never costs both.
 
 Order of a commit: finite?, temporary file, fsync, SHA-256, rename, pointer (temporary, fsync,
-rename), folder fsync, then delete what is older than the previous generation.
+rename), folder fsync, then delete what is older than the previous generation. Every generation
+carries its state, so that even without a pointer nothing is lost.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Mapping
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +25,7 @@ from brainseg.errors import RunError
 Arrays = Mapping[str, NDArray[Any]]
 LATEST, BEST = "LATEST.json", "BEST.json"
 _SPARE_BYTES = 200 * 2**20
+_STATE = "state"  # the array that holds the state, as JSON
 
 
 class DivergedError(RunError):
@@ -59,11 +63,14 @@ def commit(folder: Path, arrays: Arrays, state: Mapping[str, Any], *, pointer: s
     check_finite(arrays)
     folder.mkdir(exist_ok=True)
     check_room(folder, sum(array.nbytes for array in arrays.values()))
-    stem = pointer.split(".")[0].lower()
+    stem = _stem(pointer)
     name = f"{stem}-{state['epoch']:05d}-{state['batch']:06d}.npz"
 
+    told = np.frombuffer(json.dumps(dict(state)).encode(), np.uint8)
+    whole: dict[str, Any] = {**arrays, _STATE: told}
+
     def write(file: BinaryIO) -> None:
-        np.savez(file, **arrays)
+        np.savez(file, **whole)
 
     files.write_atomically(folder / name, write)
     entry = {"file": name, "sha256": files.sha256(folder / name), "state": dict(state)}
@@ -71,6 +78,10 @@ def commit(folder: Path, arrays: Arrays, state: Mapping[str, Any], *, pointer: s
     kept = [entry, *[old for old in previous if old["file"] != name][:1]]
     files.write_json(folder / pointer, kept)
     _sweep(folder, stem, {one["file"] for one in kept})
+
+
+def _stem(pointer: str) -> str:
+    return pointer.partition(".")[0].lower()
 
 
 def _sweep(folder: Path, stem: str, kept: set[str]) -> None:
@@ -85,7 +96,7 @@ def _generations(folder: Path, pointer: str) -> list[dict[str, Any]]:
     with contextlib.suppress(OSError, ValueError):
         entries = json.loads((folder / pointer).read_text())
         if isinstance(entries, list):
-            return entries
+            return [e for e in entries if isinstance(e, dict) and isinstance(e.get("file"), str)]
     return []
 
 
@@ -95,18 +106,44 @@ def load(folder: Path, pointer: str = LATEST) -> tuple[dict[str, NDArray[Any]], 
     Raises:
         RunError: no generation is intact.
     """
-    for entry in _generations(folder, pointer):
-        path = folder / Path(entry["file"]).name
-        if not path.is_file() or files.sha256(path) != entry["sha256"]:
+    for path, entry in _candidates(folder, pointer):
+        if entry is not None and (not path.is_file() or files.sha256(path) != entry.get("sha256")):
             print(f"checkpoint {path.name} is damaged or missing; trying the one before")
             continue
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            told = arrays.pop(_STATE, None)  # checkpoints of 0.1 have it in the pointer alone
+            state = entry["state"] if told is None and entry else json.loads(bytes(told))
+        except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error):
+            print(f"checkpoint {path.name} cannot be read; trying the one before")
+            continue
+        if entry is None:
+            print(f"{pointer} is damaged or missing; going on from {path.name}")
         check_finite(arrays)
-        return arrays, entry["state"]
+        return arrays, state
     raise RunError(f"no intact checkpoint in {folder}")
 
 
+def _candidates(folder: Path, pointer: str) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+    """Yield what the pointer names, then what else lies there (without an entry), newest first."""
+    named = [(folder / Path(entry["file"]).name, entry) for entry in _generations(folder, pointer)]
+    yield from named
+    others = set(_stored(folder, pointer)) - {path for path, _ in named}
+    for path in sorted(others, reverse=True):
+        yield path, None
+
+
+def _stored(folder: Path, pointer: str) -> list[Path]:
+    return list(folder.glob(f"{_stem(pointer)}-*.npz"))
+
+
+def epoch_of(folder: Path, pointer: str) -> int | None:
+    """Return the epoch of the newest generation, or None where there is none."""
+    entries = _generations(folder, pointer)
+    return int(entries[0]["state"]["epoch"]) if entries and "state" in entries[0] else None
+
+
 def exists(folder: Path, pointer: str = LATEST) -> bool:
-    """Whether a pointer names any generation."""
-    return bool(_generations(folder, pointer))
+    """Whether there is any generation, intact or not."""
+    return bool(_generations(folder, pointer) or _stored(folder, pointer))

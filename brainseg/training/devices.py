@@ -8,7 +8,12 @@ import os
 def prepare(threads: int) -> None:
     """Set up the backend before Keras is imported: quiet, GPU memory by need, ``threads``."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend == "torch" and threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    if backend != "tensorflow":
         return
     import tensorflow as tf
 
@@ -31,6 +36,11 @@ def available() -> list[dict[str, str]]:
             details = tf.config.experimental.get_device_details(gpu)
             found.append({"kind": "GPU", "name": str(details.get("device_name", gpu.name))})
         return [*found, _cpu()]
+    if keras.backend.backend() == "torch":
+        import torch
+
+        cuda = range(torch.cuda.device_count())
+        return [*({"kind": "GPU", "name": torch.cuda.get_device_name(i)} for i in cuda), _cpu()]
     names = [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
     return [*({"kind": name.split(":")[0].upper(), "name": name} for name in names), _cpu()]
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from brainseg import models
 from brainseg.losses import LOSSES, MeanDice, accuracy
+from brainseg.models.supervision import at_every_level, with_heads
 from brainseg.training import checkpoint
 from brainseg.training.batches import Batches
 from brainseg.training.checkpoint import DivergedError
 from brainseg.training.ema import WeightAverage
 from brainseg.training.recipes import RunConfig
-from brainseg.training.reporter import Reporter
+from brainseg.training.reporter import Reporter, StopNowError
 from brainseg.training.schedule import learning_rate
 from brainseg.training.validate import Scores, validate
 from brainseg.types import ByteArray, EpochRecord, FloatArray
@@ -71,37 +72,44 @@ class Trainer:
             base=config.base,
             depth=config.depth,
             bn_momentum=config.bn_momentum,
+            norm=config.norm,
         )
+        self.trained, loss = self.model, LOSSES[config.loss]
+        if config.deep_supervision:
+            self.trained = with_heads(self.model, config.depth)
+            loss = at_every_level(loss)
         kind = keras.optimizers.AdamW if config.optimizer == "adamw" else keras.optimizers.Adam
         decay = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
         self.optimizer = kind(config.learning_rate, **decay)
-        self.model.compile(
+        self.trained.compile(
             optimizer=self.optimizer,
-            loss=LOSSES[config.loss],
+            loss=loss,
             metrics=[MeanDice(), accuracy],
             jit_compile=keras.backend.backend() == "jax",
         )
-        self.optimizer.build(self.model.trainable_variables)
+        self.optimizer = self.trained.optimizer  # float16 wraps it to scale the loss
+        self.optimizer.build(self.trained.trainable_variables)
         self.average = WeightAverage(self.model, config.ema_decay)
         self.progress = Progress()
 
     # ------------------------------------------------------------------ checkpoints
     def _variables(self) -> dict[str, Any]:
-        named = {f"model/{i:03d}": v for i, v in enumerate(self.model.variables)}
+        named = {f"model/{i:03d}": v for i, v in enumerate(self.trained.variables)}
         return named | {f"optimizer/{i:03d}": v for i, v in enumerate(self.optimizer.variables)}
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        named = self._variables().items()
+        arrays = {name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in named}
+        return arrays | self.average.arrays()
 
     def save(self, record: EpochRecord | None = None) -> None:
         """Commit a checkpoint from which :meth:`restore` goes on exactly here.
 
         ``record`` travels with it: a kill between checkpoint and log then loses no epoch.
         """
-        arrays: dict[str, NDArray[Any]] = {
-            name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in self._variables().items()
-        }
-        arrays |= self.average.arrays()
         checkpoint.commit(
             self.folder,
-            arrays,
+            self._arrays(),
             asdict(self.progress) | {"record": asdict(record) if record else None},
             pointer=checkpoint.LATEST,
         )
@@ -143,38 +151,51 @@ class Trainer:
             seed=self.config.seed,
             augmented=self.config.augment != "none",
         )
-        while self.progress.epoch <= self.config.epochs and not self._out_of_patience():
-            if not self._train_epoch(batches):
-                return False
-            self._finish_epoch(data, len(batches))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint.check_room(self.folder, sum(array.nbytes for array in self._arrays().values()))
+        try:
+            while not self._is_done():
+                self._train_epoch(batches)
+                self._finish_epoch(data, len(batches))
+                if self.reporter.stop_after_epoch() and not self._is_done():
+                    return False
+        except StopNowError:
+            self.save()
+            return False
+        except DivergedError as error:
+            raise DivergedError(self._what_is_left(error)) from error
         return True
+
+    def _what_is_left(self, error: DivergedError) -> str:
+        best = checkpoint.epoch_of(self.folder, checkpoint.BEST)
+        kept = "none are good yet" if best is None else f"those of epoch {best} are kept"
+        cause = str(error).removeprefix("diverged: ")
+        return f"diverged at epoch {self.progress.epoch}: {cause}; of the weights {kept}"
+
+    def _is_done(self) -> bool:
+        return self.progress.epoch > self.config.epochs or self._out_of_patience()
 
     def _out_of_patience(self) -> bool:
         return 0 < self.config.patience <= self.progress.wait
 
-    def _train_epoch(self, batches: Batches) -> bool:
+    def _train_epoch(self, batches: Batches) -> None:
         p = self.progress
         begun = time.monotonic() - p.in_epoch
         for images, masks in batches.epoch(p.epoch, start=p.batch):
-            if self.reporter.stop_requested():
-                self.save()
-                return False
+            self.reporter.breathe()
             rate = learning_rate(self.config, self.progress, len(batches))
             self.optimizer.learning_rate = rate
-            logs = self.model.train_on_batch(images, masks, return_dict=True)
+            logs = self.trained.train_on_batch(images, masks, return_dict=True)
             self._count(logs, masks, time.monotonic() - begun)
             self.average.update((p.epoch - 1) * len(batches) + self.progress.batch)
-            self.reporter.beat()
-        return True
+            self.reporter.progress(p.epoch, self.progress.batch, len(batches))
 
     def _count(self, logs: dict[str, Any], masks: FloatArray, seconds: float) -> None:
         """Add one batch to the sums of the epoch."""
         p = self.progress
         loss = float(logs["loss"])
         if not np.isfinite(loss):
-            raise DivergedError(
-                f"diverged: the loss became {loss} in epoch {p.epoch}, batch {p.batch + 1}"
-            )
+            raise DivergedError(f"diverged: the loss became {loss} in batch {p.batch + 1}")
         tumours = int(np.count_nonzero(masks.any(axis=(1, 2, 3))))
         self.progress = replace(
             p,
@@ -197,7 +218,7 @@ class Trainer:
                 data.masks,
                 data.val,
                 batch_size=self.config.batch_size,
-                beat=self.reporter.beat,
+                beat=self.reporter.breathe,
             )
         self._judge(scores)
         p = self.progress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from brainseg import runs
+from brainseg import networks, runs
 from brainseg.data.catalog import Catalog, read_catalog
 from brainseg.data.split import make_split
 from brainseg.errors import DataError
@@ -49,7 +49,13 @@ def new_run(config: RunConfig, folder: Path | None = None) -> Path:
     """Split the data and make the run folder: what the Train screen and `train` both do.
 
     ``folder`` names it; without that it gets a dated name under the runs folder.
+
+    Raises:
+        DataError: too few slices with a mask.
+        NetworkError: the weights to start from are not there.
     """
+    if config.initial:
+        networks.find_network(config.initial)  # refused now rather than by the worker
     opened = open_data(config.data, config.tumour_free)
     split = split_of(config, opened)
     first = opened[0]

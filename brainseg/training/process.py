@@ -1,62 +1,146 @@
-"""Starting and stopping a worker process. No Keras here."""
+"""Starting and ending the processes of a run. No Keras here."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL
 
-import psutil
-
-from brainseg import files, paths, runs
+from brainseg import liveness, paths, runs
 from brainseg.errors import RunError
+from brainseg.training import checkpoint, queue
 
-_children: list[subprocess.Popen[bytes]] = []
+_LEAVING_SECONDS = 2.0  # a worker that has said its last word still holds the lock for a moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A run that is ours to train: its lock and its place in the queue."""
+
+    run: Path
+    lock: int
+    ticket: queue.Ticket
+
+    def close(self) -> None:
+        """Close our copies of the open files; a child that has them keeps lock and place."""
+        os.close(self.lock)
+        os.close(self.ticket.handle)
+
+
+def claim(run: Path) -> Claim:
+    """Take the run's lock and a place in the queue, and record ``queued``.
+
+    Raises:
+        RunError: somebody is at this run, its folder cannot be written, its data are not there,
+            or the disk is full. Nothing has changed then.
+    """
+    _check_data(run)
+    try:
+        lock = liveness.take(run / "lock", seconds=_LEAVING_SECONDS)
+    except OSError as error:
+        raise RunError(f"the run folder {run} cannot be written: {error.strerror}") from error
+    if lock is None:
+        raise RunError(f"run {run.name} is already being worked on")
+    try:
+        checkpoint.check_room(run, 0)
+        runs.mend_log(run)
+        (run / "stop").unlink(missing_ok=True)
+        runs.append_event(run, {"kind": "state", "state": "queued", "time": time.time()})
+        return Claim(run=run, lock=lock, ticket=queue.draw(run))
+    except OSError as error:
+        os.close(lock)
+        raise RunError(f"the run folder {run} cannot be written: {error.strerror}") from error
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def _check_data(run: Path) -> None:
+    config = runs.config(run)
+    for folder in filter(None, (config.data, config.tumour_free)):
+        try:
+            next(Path(folder).iterdir())
+        except (OSError, StopIteration) as error:
+            why = getattr(error, "strerror", None) or "it is empty"
+            raise RunError(
+                f"the data of run {run.name} cannot be read: {folder}: {why}; put them back"
+            ) from error
 
 
 def start(run: Path) -> int:
-    """Start the worker of a run, detached from this process, and return its pid.
+    """Start the supervisor of a run, detached from this process, and return its pid.
 
     The child has its own session, no standard input, and writes to ``worker.log``: it outlives
-    the server however that ends.
+    the server however that ends. It waits for its turn, and then trains.
 
     Raises:
-        RunError: a worker is already at this run.
+        RunError: see :func:`claim`.
     """
-    reap()
-    if runs.is_locked(run):  # the lock says whether a worker is at it, not a pid
-        raise RunError(f"run {run.name} is already being worked on")
-    (run / "stop").unlink(missing_ok=True)
+    claimed = claim(run)
     environment = os.environ | {"BRAINSEG_HOME": str(paths.home()), "PYTHONUNBUFFERED": "1"}
     search = [str(paths.PACKAGE.parent), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
-    with (run / "worker.log").open("ab") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "brainseg.training.worker", str(run.resolve())],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=environment,
-        )
-    _children.append(child)
-    identity = {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
-    files.write_json(run / "process.json", identity)
+    handles = (claimed.lock, claimed.ticket.handle)
+    words = [str(run.resolve()), str(claimed.ticket.path), *map(str, handles)]
+    try:
+        with (run / "worker.log").open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "brainseg.training.supervisor", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=handles,
+                env=environment,
+            )
+    except OSError as error:
+        claimed.ticket.path.unlink(missing_ok=True)
+        raise RunError(f"no process could be started: {error.strerror}") from error
+    finally:
+        claimed.close()
+    threading.Thread(target=child.wait, daemon=True).start()  # none stays a zombie
     return child.pid
 
 
 def resume(run: Path) -> int:
     """Start a stopped, failed or lost run again from its last checkpoint.
 
+    A worker that has hung (lost, though its process is there) is ended first.
+
     Raises:
-        RunError: the run has finished or is being worked on.
+        RunError: the run has finished, is being worked on, or see :func:`claim`.
     """
-    if runs.status(run).state == "finished":
-        raise RunError(f"run {run.name} has finished; start a new one to train longer")
+    clear_way(run)
     return start(run)
 
 
-def reap() -> None:
-    """Collect children that have ended, so that none stays a zombie."""
-    _children[:] = [child for child in _children if child.poll() is None]
+def clear_way(run: Path) -> None:
+    """Make sure that the run can go on: it has not finished, and no hung worker is left of it.
+
+    Raises:
+        RunError: the run has finished.
+    """
+    state = runs.status(run).state
+    if state == "finished":
+        raise RunError(f"run {run.name} has finished; start a new one to train longer")
+    if state == "lost":
+        end(run)
+
+
+def end(run: Path) -> bool:
+    """Kill the worker that ``process.json`` names, if that very process still runs."""
+    worker = runs.process_of(run)
+    if worker is None or not liveness.is_alive(worker):
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(worker.pid, SIGKILL)
+    deadline = time.monotonic() + _LEAVING_SECONDS
+    while runs.is_locked(run) and time.monotonic() < deadline:
+        time.sleep(0.02)  # its supervisor writes down how it ended
+    return True

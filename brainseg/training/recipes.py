@@ -19,6 +19,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": ("constant", "cosine"),
     "augment": ("none", "reference"),
     "monitor": ("val_dice_loss", "val_dice"),
+    "norm": ("batch", "group"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
 }
 _RANGES: dict[str, tuple[float, float]] = {
@@ -46,6 +47,8 @@ class RunConfig:
 
     ``patience`` counts epochs without a better ``monitor``; 0 never stops early. ``ema_decay`` is
     per step; 0 switches the weight average off. ``threads`` 0 leaves the number to the backend.
+    ``deep_supervision`` adds a loss at every decoder level but the last.
+    ``tensorboard`` writes its event files into the run folder, too.
     ``initial`` names a run or network whose weights the training starts from.
     """
 
@@ -62,7 +65,9 @@ class RunConfig:
     size: int = 256
     base: int = 32
     depth: int = 4
+    norm: str = "batch"
     bn_momentum: float = 0.9
+    deep_supervision: bool = False
     loss: str = "dice_ce"
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
@@ -77,6 +82,7 @@ class RunConfig:
     ema_decay: float = 0.995
     precision: str = "float32"
     threads: int = 0
+    tensorboard: bool = False
     initial: str = ""
     schema: int = SCHEMA
 

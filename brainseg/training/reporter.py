@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,14 +17,21 @@ _BEAT_SECONDS = 1.0
 _PREVIEW_SCALE = 2
 
 
-class Reporter:
-    """Writes into one run folder."""
+class StopNowError(Exception):
+    """The run was asked to stop at once."""
 
-    def __init__(self, run: Path, model: str, *, transposed: bool) -> None:
-        self.run = run
+
+class Reporter:
+    """Writes into one run folder.
+
+    ``transposed`` says how the slices lie, for the previews; ``also`` is told every epoch, too.
+    """
+
+    def __init__(self, run: Path, model: str, *, transposed: bool = False) -> None:
+        self.run, self.transposed = run, transposed
+        self.also: Callable[[EpochRecord], None] = lambda record: None
         self._colour = palette.of_model(model)
-        self._transposed = transposed
-        self._last_beat = 0.0
+        self._last_beat = self._last_progress = 0.0
 
     def state(self, state: State, reason: str | None = None) -> None:
         """Record a change of state."""
@@ -33,6 +41,11 @@ class Reporter:
         runs.append_event(self.run, event)
         print(f"{state}: {reason}" if reason else state, flush=True)
 
+    def phase(self, text: str) -> None:
+        """Record what a run does that is not training an epoch: "reads the slices"."""
+        runs.append_event(self.run, {"kind": "phase", "text": text, "time": time.time()})
+        print(text, flush=True)
+
     def facts(self, facts: Mapping[str, object]) -> None:
         """Record what the run works with."""
         runs.append_event(self.run, {"kind": "facts", "time": time.time(), **facts})
@@ -40,6 +53,7 @@ class Reporter:
     def epoch(self, record: EpochRecord) -> None:
         """Record one epoch."""
         runs.append_event(self.run, {"kind": "epoch", "time": time.time(), **asdict(record)})
+        self.also(record)
         print(
             f"epoch {record.epoch}: loss {record.loss:.4f} dice {record.dice:.4f} "
             f"val_loss {record.val_loss:.4f} val_dice {record.val_dice:.4f}"
@@ -53,15 +67,44 @@ class Reporter:
             self.epoch(record)
 
     def beat(self) -> None:
-        """Show a sign of life, at most once a second."""
+        """Show a sign of life, at most once a second: the time on a clock that nobody sets."""
         now = time.monotonic()
         if now - self._last_beat >= _BEAT_SECONDS:
-            (self.run / "heartbeat").touch()
+            self._overwrite("heartbeat", f"{now:020.3f}\n")
             self._last_beat = now
 
+    def progress(self, epoch: int, batch: int, batches: int) -> None:
+        """Say how many batches of the epoch are done, at most once a second and at its end."""
+        now = time.monotonic()
+        if batch == batches or now - self._last_progress >= _BEAT_SECONDS:
+            self._overwrite("progress", f"{epoch:8d} {batch:8d} {batches:8d}\n")
+            self._last_progress = now
+
+    def _overwrite(self, name: str, line: str) -> None:
+        """Write a line that is always equally long, in place: it needs no room on a full disk."""
+        handle = os.open(self.run / name, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.pwrite(handle, line.encode(), 0)
+        finally:
+            os.close(handle)
+
     def stop_requested(self) -> bool:
-        """Whether the user asked to stop."""
-        return (self.run / "stop").exists()
+        """Whether the run is to save and leave now."""
+        return runs.stop_wish(self.run) not in (None, runs.EPOCH)
+
+    def stop_after_epoch(self) -> bool:
+        """Whether the run is to save and leave when the epoch is done."""
+        return runs.stop_wish(self.run) is not None
+
+    def breathe(self) -> None:
+        """Show a sign of life and look up.
+
+        Raises:
+            StopNowError: the run is to stop now.
+        """
+        self.beat()
+        if self.stop_requested():
+            raise StopNowError
 
     def previews(
         self,
@@ -75,7 +118,7 @@ class Reporter:
         folder.mkdir(exist_ok=True)
         for i, probability in enumerate(probabilities):
             layers = [images[i], masks[i] > 0, probability >= 0.5]
-            if self._transposed:
+            if self.transposed:
                 layers = [layer.T for layer in layers]
             image, truth, predicted = (
                 layer.repeat(_PREVIEW_SCALE, 0).repeat(_PREVIEW_SCALE, 1) for layer in layers

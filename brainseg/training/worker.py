@@ -1,104 +1,89 @@
-"""The process that trains one run: ``python -m brainseg.training.worker RUN``.
+"""The process that trains one run, started by the supervisor, which gave it the run's lock.
 
-It holds ``flock`` on the run's ``lock`` for life, waits its turn for the device, trains, and
-leaves with 0 when it finished or was asked to stop.
+It leaves with 0 when it finished or was asked to stop, and records why where it fails.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
-import signal
 import sys
-import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from brainseg import paths, runs
-from brainseg.errors import BrainsegError, RunError
+from brainseg import files, liveness, runs
+from brainseg.errors import BrainsegError
 from brainseg.training.recipes import RunConfig
+from brainseg.training.supervisor import record, stop_on_signals, stopped_by
 
+if TYPE_CHECKING:
+    from brainseg.training.fit import Data, Trainer
+    from brainseg.training.reporter import Reporter
 
-@contextmanager
-def _locked(path: Path, *, wait: bool, stop: Path | None = None) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        deadline = time.monotonic() + (float("inf") if wait else 2.0)
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise RunError(f"{path.parent.name} is already being worked on") from None
-                if stop is not None and stop.exists():
-                    raise _StoppedError from None
-                time.sleep(0.2)
-        yield
-    finally:
-        os.close(handle)
-
-
-class _StoppedError(Exception):
-    """The user stopped a run that was waiting for the device."""
-
-
-def _record(run: Path, state: str, reason: str) -> None:
-    event = {"kind": "state", "state": state, "reason": reason, "time": time.time()}
-    runs.append_event(run, event)
+_RESERVE_BYTES = 1 << 16  # room for the last word on a full disk
 
 
 def work(run: Path) -> int:
     """Train ``run`` to its end or to a stop and return the exit status."""
-    stop = run / "stop"
-    signal.signal(signal.SIGTERM, lambda *_: stop.touch())
-    signal.signal(signal.SIGINT, lambda *_: stop.touch())
+    stop_on_signals(run)
     try:
-        with _locked(run / "lock", wait=False):
-            runs.mend_log(run)
-            try:
-                with _locked(paths.runs() / ".device.lock", wait=True, stop=stop):
-                    return _train(run)
-            except _StoppedError:
-                _record(run, "stopped", "stopped by you while it waited")
-                return 0
-            except Exception as error:
-                traceback.print_exc()
-                _record(run, "failed", _reason(error))
-                return 1
-            finally:
-                stop.unlink(missing_ok=True)
-    except RunError as error:
-        print(error, file=sys.stderr)
-        return 2
+        me = liveness.identify(os.getpid())
+        files.write_json(run / "process.json", me.to_dict() if me else {})
+        with (run / ".reserve").open("wb") as reserve:
+            os.posix_fallocate(reserve.fileno(), 0, _RESERVE_BYTES)
+        done = _train(run)
+    except Exception as error:
+        with suppress(OSError):
+            traceback.print_exc()
+        record(run, "failed", _reason(error))
+        return 1
+    if not done:
+        record(run, "stopped", stopped_by(run))
+    (run / ".reserve").unlink(missing_ok=True)
+    return 0
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno == 28:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"disk full: {error}"
     if isinstance(error, BrainsegError):
         return str(error)
-    return f"{type(error).__name__}: {error}"
+    kind = type(error).__name__
+    if kind in ("MemoryError", "ResourceExhaustedError"):
+        return f"out of memory ({kind}): a smaller batch, size or base needs less"
+    return f"failed with exit code 1: {kind}: {error}"
 
 
-def _train(run: Path) -> int:
+def _train(run: Path) -> bool:
+    """Train, export and measure; return False where the run was asked to stop first."""
     config = runs.config(run)
     from brainseg.training import devices
 
     devices.prepare(config.threads)
+    from brainseg.training.reporter import Reporter, StopNowError
+
+    reporter = Reporter(run, config.model)
+    reporter.state("running")
+    try:
+        return _train_and_finish(run, config, reporter)
+    except StopNowError:  # before the first batch or after the last: nothing new to save
+        return False
+
+
+def _train_and_finish(run: Path, config: RunConfig, reporter: Reporter) -> bool:
     from brainseg.training import checkpoint
     from brainseg.training.fit import Trainer
     from brainseg.training.prepare import load_data, start_weights
-    from brainseg.training.reporter import Reporter
 
-    prepared = load_data(config, runs.split(run))
-    reporter = Reporter(run, config.model, transposed=prepared.transposed)
-    reporter.beat()
-    reporter.state("running")
+    reporter.phase("reads the slices")
+    prepared = load_data(config, runs.split(run), progress=lambda *_: reporter.breathe())
+    reporter.transposed = prepared.transposed
+    if config.tensorboard:
+        from brainseg.training.tensorboard import EventFile
+
+        reporter.also = EventFile(run / "tensorboard").epoch
     trainer = Trainer(config, run / "checkpoint", reporter)
     if checkpoint.exists(trainer.folder):
         trainer.restore()
@@ -108,13 +93,12 @@ def _train(run: Path) -> int:
         trainer.average.reset()
     reporter.facts(_facts(trainer))
     if not trainer.fit(prepared.data):
-        reporter.state("stopped", "stopped by you")
-        return 0
-    _finish(run, config, trainer, reporter)
-    return 0
+        return False
+    _finish(run, config, trainer, reporter, prepared.data)
+    return True
 
 
-def _facts(trainer: Any) -> dict[str, object]:
+def _facts(trainer: Trainer) -> dict[str, object]:
     import keras
 
     from brainseg.training import devices
@@ -127,29 +111,32 @@ def _facts(trainer: Any) -> dict[str, object]:
     }
 
 
-def _finish(run: Path, config: RunConfig, trainer: Any, reporter: Any) -> None:
+def _finish(run: Path, config: RunConfig, trainer: Trainer, reporter: Reporter, data: Data) -> None:
     from brainseg import evaluate, export
+    from brainseg.gate import GateSlices
 
+    reporter.phase("exports the network and measures it on the held-out slices")
     trainer.load_best()
     export.export_network(
-        trainer.model, run / "network", name=run.name, config=config, split=runs.split(run)
+        trainer.model,
+        run / "network",
+        name=run.name,
+        config=config,
+        split=runs.split(run),
+        heads=GateSlices.spread(data.images, data.train, data.val),
     )
-    reporter.beat()
-    result = evaluate.evaluate_run(run, progress=lambda *_: reporter.beat())
+    reporter.breathe()
+    result = evaluate.evaluate_run(run, progress=lambda *_: reporter.breathe())
     runs.write_evaluation(run / "result.json", result)
     reporter.state("finished")
 
 
 def main() -> int:
-    """Run the worker of the folder named on the command line."""
-    if len(sys.argv) != 2:
-        print("usage: python -m brainseg.training.worker RUN", file=sys.stderr)
+    """Train the run folder named on the command line."""
+    if len(sys.argv) != 2 or not runs.is_locked(Path(sys.argv[1])):
+        print("use `python -m brainseg train --run DIR --resume`: it takes the run's lock first")
         return 2
-    try:
-        return work(runs.find(sys.argv[1]))
-    except BrainsegError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return work(Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

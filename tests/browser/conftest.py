@@ -31,6 +31,7 @@ class Server:
     url: str
     home: Path
     log: Path
+    process: subprocess.Popen[bytes]
 
     def trouble(self) -> list[str]:
         return [line for line in self.log.read_text().splitlines() if TROUBLE.search(line)]
@@ -73,24 +74,27 @@ def start_server(
     """Start another server with demo data and two networks; all end with the session."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start() -> Server:
-        home = tmp_path_factory.mktemp("server")
-        (home / "data").mkdir()
-        (home / "data" / "demo").symlink_to(demo_data)
-        shutil.copytree(tiny_networks, home / "runs")
-        port, log = _free_port(), home / "server.log"
+    def start(again: Server | None = None) -> Server:
+        """A fresh server, or one with home and address of another that has ended."""
+        home = again.home if again else tmp_path_factory.mktemp("server")
+        if not again:
+            (home / "data").mkdir()
+            (home / "data" / "demo").symlink_to(demo_data)
+            shutil.copytree(tiny_networks, home / "runs")
+        port = int(again.url.rpartition(":")[2]) if again else _free_port()
+        log = home / "server.log"
         environment = {**os.environ, "BRAINSEG_HOME": str(home)}
         environment.pop("BRAINSEG_DATA", None)
         command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
         options = ["--server.headless=true", f"--server.port={port}"]
-        with log.open("wb") as sink:
+        with log.open("ab") as sink:
             process = subprocess.Popen(
                 [*command, *options], cwd=REPOSITORY, env=environment, stdout=sink, stderr=sink
             )
         started.append(process)
         url = f"http://127.0.0.1:{port}"
         _wait_until_up(url, process, log)
-        return Server(url, home, log)
+        return Server(url, home, log, process)
 
     yield start
     for process in started:

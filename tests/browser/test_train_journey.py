@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,12 +57,15 @@ def watched(page: Page) -> str | None:
     return found[1] if found else None
 
 
-def validation_points(page: Page) -> list[float]:
-    return list(page.evaluate(f"Array.from({DICE}?.data?.[1]?.y ?? [])"))
+def drawn(page: Page, what: str) -> list[float]:
+    """Coordinate ``what`` of the measured validation Dice on the chart."""
+    line = f"{DICE}?._fullData?.find(t => t.uid.endsWith('-validation'))"
+    return list(page.evaluate(f"Array.from({line}?.{what} ?? [])"))
 
 
 def wait_for_points(page: Page, count: int) -> None:
-    page.wait_for_function(f"({DICE}?.data?.[1]?.y?.length ?? 0) >= {count}", timeout=PATIENCE_MS)
+    line = f"{DICE}?._fullData?.find(t => t.uid.endsWith('-validation'))"
+    page.wait_for_function(f"({line}?.y?.length ?? 0) >= {count}", timeout=PATIENCE_MS)
 
 
 def recorded(run: Path) -> list[dict[str, Any]]:
@@ -74,26 +78,8 @@ def wait_for_state(page: Page, state: str) -> None:
     expect(badge).to_be_visible(timeout=PATIENCE_MS)
 
 
-def test_three_epochs_with_a_reload_in_the_middle(
-    server: Any, page: Page, settled: Callable[[Page], None]
-) -> None:
-    run_id = start(page, server.url, settled, epochs=3)
-    page.reload()
-    settled(page)
-    assert f"train.run={run_id}" in page.url
-    wait_for_points(page, 1)
-    page.reload()
-    settled(page)
-    wait_for_points(page, 3)
-    wait_for_state(page, "Finished")
-    run = server.home / "runs" / run_id
-    measured = [event["val_dice"] for event in recorded(run)]
-    assert validation_points(page) == pytest.approx(measured)
-    expect(page.get_by_text("Epoch 3 of 3")).to_be_visible()
-    shown = page.get_by_alt_text("Validation slice after epoch 3", exact=True)
-    expect(shown).to_have_count(len(list((run / "previews").glob("epoch-00003-*"))))
-    expect(page.get_by_text("Evaluate its network")).to_be_visible()
-    assert (run / "result.json").is_file()
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).last.click()
 
 
 @pytest.fixture
@@ -104,20 +90,121 @@ def second_tab(browser: Browser) -> Iterator[Page]:
     tab.close()
 
 
-def test_stop_finishes_the_batch_and_both_tabs_see_it(
+def test_three_epochs_watched_across_reload_pages_and_tabs(
     server: Any, page: Page, second_tab: Page, settled: Callable[[Page], None]
 ) -> None:
-    run_id = start(page, server.url, settled, epochs=5000)
+    frames: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda _: frames.append("")))
+    run_id = start(page, server.url, settled, epochs=3)
+    watching = page.url
+    page.reload()
+    settled(page)
+    assert f"train.run={run_id}" in page.url
+    wait_for_points(page, 1)
+    page.get_by_role("link", name="Learn").first.click()
+    settled(page)
+    page.goto(watching)
+    second_tab.goto(watching)
+    for tab in (page, second_tab):
+        wait_for_points(tab, 3)
+        wait_for_state(tab, "Finished")
     run = server.home / "runs" / run_id
+    measured = [event["val_dice"] for event in recorded(run)]
+    for tab in (page, second_tab):
+        assert drawn(tab, "y") == pytest.approx(measured)
+    expect(page.get_by_text("Epoch 3 of 3")).to_be_visible()
+    shown = page.get_by_alt_text(re.compile(r"^Validation slice \d after epoch 3$"))
+    expect(shown).to_have_count(len(list((run / "previews").glob("epoch-00003-*"))))
+    assert (run / "result.json").is_file()
+    settled(page)
+    page.wait_for_timeout(1000)
+    frames.clear()
+    page.wait_for_timeout(5000)
+    assert not frames  # nothing lives, nothing is polled
+    page.get_by_test_id("stPopoverButton").filter(has_text="Download").click()
+    with page.expect_download() as table:
+        page.get_by_role("button", name="History as CSV").click()
+    assert len(Path(table.value.path()).read_text().splitlines()) == 1 + 3
+    with page.expect_download() as packed:
+        page.get_by_role("button", name="Whole run as zip").click()
+    inside = zipfile.ZipFile(packed.value.path()).namelist()
+    assert f"{run_id}/network/network.xml" in inside
+    assert not [name for name in inside if "/checkpoint/" in name]
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Evaluate").last.click()
+    settled(page)
+    assert run_id in page.url
+    expect(page.get_by_text(f"Run {run_id}").first).to_be_visible()
+
+
+@pytest.fixture
+def own_server(start_server: Callable[..., Any]) -> Any:
+    """A server that a test may kill."""
+    return start_server()
+
+
+def test_stop_resume_a_killed_server_and_delete(
+    own_server: Any, start_server: Callable[..., Any], page: Page, second_tab: Page,
+    settled: Callable[[Page], None],
+) -> None:  # fmt: skip
+    run_id = start(page, own_server.url, settled, epochs=5000)
+    run = own_server.home / "runs" / run_id
     try:
-        wait_for_points(page, 1)
+        wait_for_points(page, 2)
+        box = page.locator(".st-key-train-dice .nsewdrag").first.bounding_box()
+        page.mouse.move(box["x"] + 40, box["y"] + 30)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 300, box["y"] + 150, steps=5)
+        page.mouse.up()
+        zoomed = page.evaluate(f"{DICE}.layout.xaxis.range")
+        page.evaluate(f"{DICE}.sameElement = true")
+        wait_for_points(page, len(drawn(page, "y")) + 1)
+        assert page.evaluate(f"{DICE}.sameElement")  # changed in place
+        assert page.evaluate(f"{DICE}.layout.xaxis.range") == zoomed
+
+        own_server.process.kill()
+        own_server.process.wait()
+        before = len(recorded(run))
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while len(recorded(run)) <= before:
+            assert time.monotonic() < deadline, "the worker did not outlive the server"
+            page.wait_for_timeout(200)
+        start_server(again=own_server)
+        page.reload()
         second_tab.goto(page.url)
-        wait_for_points(second_tab, 1)
-        page.get_by_role("button", name="Stop", exact=False).click()
+        for tab in (page, second_tab):
+            wait_for_points(tab, before + 1)
+
+        page.get_by_role("button", name="Stop", exact=False).first.click()
+        press(page, "Finish the epoch and save")
         for tab in (page, second_tab):
             wait_for_state(tab, "Stopped")
             expect(tab.get_by_role("button", name="Resume")).to_be_visible()
+        done = [event["epoch"] for event in recorded(run)]
+        assert done == list(range(1, len(done) + 1))
+        assert (run / "checkpoint" / "LATEST.json").is_file()
+
+        page.get_by_role("button", name="Resume").click()
+        wait_for_points(page, len(done) + 1)
+        second_tab.reload()  # where nothing lived nothing was polled
+        wait_for_points(second_tab, len(done) + 1)
+        page.get_by_role("button", name="Stop", exact=False).first.click()
+        press(page, "Stop now")
+        question = page.get_by_role("dialog").last
+        expect(question.get_by_text("Stop in the middle of the epoch?")).to_be_visible()
+        question.get_by_role("button", name="Stop now").click()
+        wait_for_state(page, "Stopped")
+        done = [event["epoch"] for event in recorded(run)]
+        assert done == list(range(1, len(done) + 1))  # no gap, no repeat
+
+        press(page, "Delete")
+        question = page.get_by_role("dialog")
+        expect(question.get_by_text("This is for good")).to_be_visible()
+        assert run.is_dir()
+        question.get_by_role("button", name="Delete").click()
+        expect(page.get_by_text("No run yet")).to_be_visible(timeout=PATIENCE_MS)
+        assert not run.exists()
+        assert not own_server.trouble()
     finally:
-        (run / "stop").touch()  # a test that failed leaves no worker behind
-    assert (run / "checkpoint" / "LATEST.json").is_file()
-    assert recorded(run)
+        if run.is_dir():  # a test that failed leaves no worker behind
+            (run / "stop").write_text("now")

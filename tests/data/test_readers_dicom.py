@@ -8,55 +8,22 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    MPEG2MPML,
     DeflatedExplicitVRLittleEndian,
-    ExplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
-    JPEGLosslessSV1,
-    MRImageStorage,
     RLELossless,
     generate_uid,
 )
 
 from brainseg.data import readers
-from brainseg.errors import ScanError
+from brainseg.data.formats import limits
+from brainseg.errors import ChoiceNeeded, ScanError
 from brainseg.types import Volume
-
-SERIES = generate_uid()
-
-
-def dataset(pixels: np.ndarray, **fields: object) -> FileDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = MRImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
-    ds.SOPClassUID, ds.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
-    ds.SeriesInstanceUID, ds.Modality = SERIES, "MR"
-    ds.Rows, ds.Columns = pixels.shape[-2:]
-    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
-    ds.BitsAllocated = ds.BitsStored = 8 * pixels.dtype.itemsize
-    ds.HighBit = ds.BitsStored - 1
-    ds.PixelRepresentation = int(pixels.dtype.kind == "i")
-    if pixels.ndim == 3:
-        ds.NumberOfFrames = len(pixels)
-    ds.PixelData = pixels.tobytes() + b"\0" * (pixels.nbytes % 2)
-    for name, value in fields.items():
-        setattr(ds, name, value)
-    return ds
-
-
-def stored(ds: FileDataset) -> bytes:
-    buffer = io.BytesIO()
-    ds.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
-
-
-def dicom(pixels: np.ndarray, **fields: object) -> bytes:
-    return stored(dataset(pixels, **fields))
+from tests.data.scan_files import dataset, dicom, enhanced, series, stored
 
 
 def read(pixels: np.ndarray, **fields: object) -> Volume:
@@ -66,21 +33,6 @@ def read(pixels: np.ndarray, **fields: object) -> Volume:
 @pytest.fixture
 def ramp() -> np.ndarray:
     return (np.arange(15 * 20, dtype=np.uint16) * 13).reshape(15, 20)
-
-
-def series(count: int = 5, **fields: object) -> list[tuple[str, bytes]]:
-    """Slices 3 mm apart whose value is their place, in an order that no name tells."""
-    files = []
-    for place in range(count):
-        values = np.full((6, 8), place, np.uint16)
-        where = {
-            "ImagePositionPatient": [-10, -20, 3.0 * place],
-            "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
-            "PixelSpacing": [0.5, 0.75],
-            "InstanceNumber": count - place,
-        }
-        files.append((f"{(place * 3) % count}.dcm", dicom(values, **{**where, **fields})))
-    return sorted(files)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "int32"])
@@ -184,38 +136,92 @@ def test_frames_are_slices(ramp: np.ndarray) -> None:
     assert volume.spacing_mm == (2.0, 1.0, 1.0)
 
 
-def group(**sequences: Dataset) -> Dataset:
-    item = Dataset()
-    for name, inner in sequences.items():
-        setattr(item, name, [inner])
-    return item
-
-
-def values(**fields: object) -> Dataset:
-    item = Dataset()
-    for name, value in fields.items():
-        setattr(item, name, value)
-    return item
-
-
 def test_an_enhanced_image_is_sorted_and_scaled_frame_by_frame() -> None:
-    frames = np.stack([np.full((4, 4), place, np.uint16) for place in (2, 0, 1)])
-    shared = group(
-        PixelMeasuresSequence=values(PixelSpacing=[0.5, 0.5], SliceThickness="4"),
-        PlaneOrientationSequence=values(ImageOrientationPatient=[1, 0, 0, 0, 1, 0]),
-    )
-    own = [
-        group(
-            PlanePositionSequence=values(ImagePositionPatient=[0, 0, 5.0 * place]),
-            PixelValueTransformationSequence=values(RescaleSlope=10 + place, RescaleIntercept=0),
-        )
-        for place in (2, 0, 1)
-    ]
-    volume = read(
-        frames, SharedFunctionalGroupsSequence=[shared], PerFrameFunctionalGroupsSequence=own
-    )
+    volume = readers.read(enhanced((2, 0, 1)), "x")
     assert volume.voxels[:, 0, 0].tolist() == [0, 11, 24]
     assert volume.spacing_mm == (5.0, 0.5, 0.5)
+    assert volume.affine is not None
+    assert np.allclose(volume.affine @ [1, 0, 0, 1], [0, 0, 5, 1])
+
+
+def test_a_slice_in_space_takes_the_marked_pixel_to_its_place() -> None:
+    angle = np.deg2rad(20)
+    column = [np.cos(angle), np.sin(angle), 0]  # where the column index grows, in LPS
+    row = [-np.sin(angle), np.cos(angle), 0]
+    first = np.array([-100.0, -80.0, 30.0])
+    files = [
+        (str(place), dicom(np.zeros((9, 7), np.uint16), ImageOrientationPatient=column + row,
+                           ImagePositionPatient=[-100.0, -80.0, 30.0 + 4.0 * place],
+                           PixelSpacing=[0.5, 0.75]))
+        for place in (2, 0, 1)
+    ]  # fmt: skip
+    volume = readers.read_series(files)
+    assert volume.affine is not None
+    for index in ((0, 0, 0), (2, 8, 6), (1, 3, 5)):
+        lps = first + np.array(column) * index[2] * 0.75 + np.array(row) * index[1] * 0.5
+        lps[2] += 4.0 * index[0]
+        ras = volume.affine @ [*index, 1]
+        assert ras[:3] == pytest.approx([-lps[0], -lps[1], lps[2]])
+
+
+def test_a_series_with_a_slice_missing_has_no_affine() -> None:
+    files = [data for place, data in enumerate(series(5)) if place != 2]
+    volume = readers.read_series(files)
+    assert volume.depth == 4
+    assert volume.affine is None
+
+
+def test_several_series_are_several_volumes_with_names() -> None:
+    files = [
+        *series(4, SeriesDescription="T1 post", SeriesNumber="7"),
+        *series(3, SeriesDescription="T2 <b>", SeriesInstanceUID=generate_uid()),
+    ]
+    with pytest.raises(ChoiceNeeded) as choice:
+        readers.read_series(files)
+    assert choice.value.count == 2
+    assert choice.value.labels == ("T1 post, 4 slices, 8 x 6", "T2 _b_, 3 slices, 8 x 6")
+    assert [readers.read_series(files, volume_index=n).depth for n in (0, 1)] == [4, 3]
+    with pytest.raises(ScanError, match="no volume 3"):
+        readers.read_series(files, volume_index=2)
+
+
+def test_several_images_of_every_place_are_volumes_by_instance_number() -> None:
+    files = [
+        *series(3, InstanceNumber=1),
+        *((f"late {name}", data) for name, data in series(3, InstanceNumber=2, RescaleSlope="10")),
+    ]
+    with pytest.raises(ChoiceNeeded, match="several images of the same place") as choice:
+        readers.read_series(files)
+    assert choice.value.count == 2
+    late = readers.read_series(files, volume_index=1)
+    assert late.voxels[:, 0, 0].tolist() == [0, 10, 20]
+
+
+def test_the_display_window_is_told_in_the_values_that_are_given(ramp: np.ndarray) -> None:
+    window = {"WindowCenter": "100", "WindowWidth": "51"}
+    assert read(ramp, **window).window == (74.5, 124.5)
+    assert read(ramp, WindowCenter=["100", "7"], WindowWidth=["51", "9"]).window == (74.5, 124.5)
+    assert read(ramp).window is None
+    assert read(ramp, WindowCenter="100", WindowWidth="0").window is None
+    inverted = {"PhotometricInterpretation": "MONOCHROME1", "BitsStored": 12, "HighBit": 11}
+    assert read(ramp, **window, **inverted).window == (4095 - 124.5, 4095 - 74.5)
+    scaled = read(ramp, **window, **inverted, RescaleSlope="2", RescaleIntercept="-10")
+    # the modality's value m is shown as v = 2 * 4095 + 2 * -10 - m
+    assert scaled.window == (8170 - 124.5, 8170 - 74.5)
+    assert scaled.voxels.max() == 2 * 4095 - 10
+
+
+def test_zeros_after_the_pixels_are_padding_and_more_than_that_is_not(ramp: np.ndarray) -> None:
+    padded = read(ramp, PixelData=ramp.tobytes() + bytes(128))
+    assert np.array_equal(padded.voxels[0], ramp)
+    with pytest.raises(ScanError, match="announces"):
+        read(ramp, PixelData=ramp.tobytes() + b"more")
+
+
+def test_a_dicom_that_looks_like_a_tiff_is_a_dicom(ramp: np.ndarray) -> None:
+    ds = dataset(ramp)
+    ds.preamble = b"II*\0" + bytes(124)
+    assert np.array_equal(readers.read(stored(ds), "x").voxels[0], ramp)
 
 
 def packed(pixels: np.ndarray, syntax: str, format: str, **options: object) -> FileDataset:
@@ -246,16 +252,29 @@ def test_compressed_pixels_larger_than_the_header_says_are_not_unpacked(ramp: np
         readers.read(stored(ds), "x")
 
 
-@pytest.mark.parametrize("syntax", [DeflatedExplicitVRLittleEndian, JPEGLosslessSV1])
-def test_deflated_and_unsupported_syntaxes_are_refused(ramp: np.ndarray, syntax: str) -> None:
-    data = dicom(ramp).replace(b"1.2.840.10008.1.2.1\0", syntax.encode().ljust(20, b"\0"), 1)
-    if len(syntax) > 20:
-        ds = dataset(ramp)
-        ds.file_meta.TransferSyntaxUID, ds.PixelData = syntax, encapsulate([bytes(10)])
-        ds["PixelData"].VR = "OB"
-        data = stored(ds)
+def deflated(ds: FileDataset) -> bytes:
+    ds.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    return stored(ds)
+
+
+def test_a_deflated_file_is_read_and_a_bomb_is_not(
+    ramp: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert np.array_equal(readers.read(deflated(dataset(ramp)), "x").voxels[0], ramp)
+    monkeypatch.setenv("BRAINSEG_LIMIT_UNPACKED_BYTES", str(2**16))
+    limits.current.cache_clear()
+    bomb = deflated(dataset(np.zeros((300, 300), np.uint16)))
+    with pytest.raises(ScanError, match="unpacks to more"):
+        readers.read(bomb, "x")
+    limits.current.cache_clear()
+
+
+def test_a_syntax_for_films_is_refused(ramp: np.ndarray) -> None:
+    ds = dataset(ramp)
+    ds.file_meta.TransferSyntaxUID, ds.PixelData = MPEG2MPML, encapsulate([bytes(10)])
+    ds["PixelData"].VR = "OB"
     with pytest.raises(ScanError, match="transfer syntax"):
-        readers.read(data, "x")
+        readers.read(stored(ds), "x")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +286,7 @@ def test_deflated_and_unsupported_syntaxes_are_refused(ramp: np.ndarray, syntax:
         ({"NumberOfFrames": 5000}, "2048 slices"),
         ({"Rows": 0}, "no pixels"),
         ({"BitsAllocated": 64}, "bits a pixel"),
-        ({"BitsAllocated": 1}, "bits a pixel"),
+        ({"BitsAllocated": 1}, "mask of 1 bit"),
         ({"SamplesPerPixel": 4}, "bits a pixel"),
         ({"RescaleSlope": "0"}, "slope is 0"),
         ({"RescaleSlope": "1e300"}, "not finite"),

@@ -34,6 +34,40 @@ def test_the_image_comes_upright(image: np.ndarray, place: str, userblock: int) 
     assert volume.spacing_mm is None
 
 
+def test_the_true_mask_and_the_patient_come_along(image: np.ndarray) -> None:
+    def build(file: h5py.File) -> None:
+        file.create_dataset("cjdata/image", data=image.T)
+        file.create_dataset("cjdata/tumorMask", data=(image.T > 600).astype("u1"))
+        file.create_dataset("cjdata/PID", data=np.array([[ord(c)] for c in "MR017260F"], "u2"))
+
+    volume = readers.read(mat(build), "1.mat")
+    assert volume.truth is not None
+    assert np.array_equal(volume.truth[0], image > 600)
+    assert volume.patient == "MR017260F"
+
+
+def test_a_mask_of_another_size_is_refused_and_an_odd_patient_is_unknown(
+    image: np.ndarray,
+) -> None:
+    def build(file: h5py.File) -> None:
+        file.create_dataset("cjdata/image", data=image.T)
+        file.create_dataset("cjdata/PID", data=np.array([[7], [10]], "u2"))
+
+    assert readers.read(mat(build), "1.mat").patient is None
+
+    def misfit(file: h5py.File) -> None:
+        build(file)
+        file.create_dataset("cjdata/tumorMask", data=np.eye(3, dtype="u1"))
+
+    with pytest.raises(ScanError, match="tumorMask has shape"):
+        readers.read(mat(misfit), "1.mat")
+
+
+def test_an_image_that_is_announced_and_not_there_is_refused() -> None:
+    with pytest.raises(ScanError, match="holds no values"):
+        readers.read(mat(lambda f: f.create_dataset("image", (99, 99), "f4", chunks=True)), "1.mat")
+
+
 def test_a_file_without_an_image_says_what_is_needed() -> None:
     with pytest.raises(ScanError, match="cjdata/image"):
         readers.read(mat(lambda file: file.create_dataset("other", data=np.eye(3))), "x.mat")

@@ -9,7 +9,7 @@ import pytest
 from nibabel import orientations
 
 from brainseg.data import readers
-from brainseg.errors import ScanError
+from brainseg.errors import ChoiceNeeded, ScanError
 from brainseg.types import Volume
 
 R, A, S = 20, 24, 6  # voxels to the patient's right-left, posterior-anterior, inferior-superior
@@ -73,6 +73,22 @@ def test_sagittal_slices_have_the_crown_up_and_the_nose_left() -> None:
     assert find(volume, NOSE) == (R // 2, S - 1 - 2, 0)
 
 
+@pytest.mark.parametrize("code", ["RAS", "LPI", "SAR", "PIR"])
+@pytest.mark.parametrize("spacing", [(0.9, 0.8, 5.0), (0.9, 5.0, 0.8), (5.0, 0.9, 0.8)])
+def test_the_affine_takes_each_shown_voxel_to_its_place(
+    code: str, spacing: tuple[float, float, float]
+) -> None:
+    data = reoriented(code, spacing)
+    volume = readers.read(data, "x")
+    image = nib.Nifti1Image.from_bytes(gzip.decompress(data))
+    for value in (NOSE, LEFT_EAR):
+        (stored,) = np.argwhere(np.asarray(image.dataobj) == value)
+        assert volume.affine is not None
+        assert volume.affine @ [*find(volume, value), 1] == pytest.approx(
+            image.affine @ [*stored, 1]
+        )
+
+
 def test_equal_spacing_gives_axial_slices() -> None:
     assert readers.read(reoriented("RAS", (1.0, 1.0, 1.0)), "x").voxels.shape == (S, A, R)
 
@@ -130,8 +146,15 @@ def test_a_single_fourth_volume_is_read_and_several_are_asked_about() -> None:
     one = nib.Nifti1Image(head()[..., np.newaxis], affine(1, 1, 2)).to_bytes()
     assert readers.read(one, "x").voxels.shape == (S, A, R)
     several = nib.Nifti1Image(np.repeat(head()[..., np.newaxis], 3, 3), affine(1, 1, 2)).to_bytes()
-    with pytest.raises(ScanError, match="holds 3 volumes"):
+    with pytest.raises(ChoiceNeeded, match="holds 3 volumes") as choice:
         readers.read(several, "x")
+    assert choice.value.count == 3
+    for data in (several, gzip.compress(several)):
+        assert np.array_equal(
+            readers.read(data, "x", volume_index=2).voxels, readers.read(one, "x").voxels
+        )
+        with pytest.raises(ScanError, match="no volume 4"):
+            readers.read(data, "x", volume_index=3)
 
 
 def test_values_that_are_not_finite_are_refused() -> None:
@@ -139,6 +162,14 @@ def test_values_that_are_not_finite_are_refused() -> None:
     values[0, 0, 0] = np.inf
     with pytest.raises(ScanError, match="not finite"):
         readers.read(packed(values, affine(1, 1, 2)), "x")
+
+
+def test_a_display_range_is_told_and_not_applied() -> None:
+    image = nib.Nifti1Image(head(), affine(1, 1, 2))
+    image.header["cal_min"], image.header["cal_max"] = 5, 40
+    volume = readers.read(image.to_bytes(), "x")
+    assert volume.window == (5, 40)
+    assert volume.voxels.max() == LEFT_EAR
 
 
 def test_colour_and_complex_are_refused() -> None:

@@ -103,6 +103,38 @@ def test_16_bit_colour_is_not_cut_to_8_bits(ramp16: np.ndarray, extension: str) 
     assert np.array_equal(pixels(data.tobytes()), ramp16)
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_16_bit_transparency_is_black(channels: int) -> None:
+    shades = [[50_000] * (channels - 1) + [opaque] for opaque in (65_535, 0)]
+    rows = b"\0" + np.array(shades, ">u2").tobytes()
+    found = pixels(png(2, 1, 16, {2: 4, 4: 6}[channels], rows))
+    assert found[0] == pytest.approx([50_000, 0])
+
+
+def test_an_interlaced_png_is_read(ramp8: np.ndarray) -> None:
+    passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
+              (1, 0, 2, 1))  # fmt: skip
+    rows = b"".join(
+        b"\0" + row.tobytes()
+        for top, left, down, right in passes
+        for row in ramp8[top::down, left::right]
+    )
+    data = bytearray(png(20, 12, 8, 0, rows))
+    data[28] = 1
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    assert np.array_equal(pixels(bytes(data)), ramp8)
+
+
+def test_a_photograph_is_coloured_and_a_scan_with_a_mark_is_not(ramp8: np.ndarray) -> None:
+    photo = np.dstack([ramp8, ramp8[::-1], ramp8[:, ::-1]])
+    assert readers.read(saved(Image.fromarray(photo), "PNG"), "x").coloured
+    scan = np.dstack([ramp8] * 3)
+    scan[0, :2] = (255, 0, 0)
+    for format in ("PNG", "JPEG", "TIFF", "WEBP", "BMP"):
+        assert not readers.read(saved(Image.fromarray(scan), format), "x").coloured
+    assert readers.read(saved(Image.fromarray(photo), "PNG"), "x").slice(0).coloured
+
+
 def test_16_bit_red_is_red() -> None:
     bgr = np.zeros((4, 4, 3), np.uint16)
     bgr[..., 2] = 60000

@@ -1,16 +1,31 @@
 from __future__ import annotations
 
+import base64
+import json
+import threading
+import zlib
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
-from ui import pictures
+from brainseg.data.masks import png_mask
+from brainseg.errors import NetworkError
+from brainseg.networks import NetworkRef
+from brainseg.types import Volume
+from ui import pictures, segment_corrections, segment_exports
+from ui.segment_levels import SliceLevels
+from ui.segment_study import Finding, Look, Study
 
 
 @pytest.fixture
 def png() -> bytes:
-    image = np.zeros((90, 70), dtype=np.float32)
-    image[30:60, 20:40] = 255
-    return pictures.mask_png(image > 0)
+    """A grey slice that the gate takes for a head: soft, bright in one place."""
+    rows, columns = np.indices((90, 70))
+    head = np.clip(1.2 - np.hypot((rows - 45) / 40, (columns - 35) / 30), 0, 0.45)
+    spot = 0.5 * (np.hypot(rows - 40, columns - 45) < 10)
+    return cv2.imencode(".png", ((head + spot) * 255).astype(np.uint8))[1].tobytes()
 
 
 @pytest.mark.usefixtures("demo", "networks")
@@ -19,7 +34,7 @@ def test_a_sample_is_segmented_by_both_networks(alone, assert_frame):
     assert_frame(app)
     assert app.get("bidi_component")
     assert app.multiselect(key="segment.networks").value == ["UNet", "ResUNet"]
-    assert len(app.get("download_button")) == 3
+    assert len(app.get("download_button")) == 4
 
 
 @pytest.mark.usefixtures("demo", "networks")
@@ -40,7 +55,7 @@ def test_the_address_chooses_slice_and_network(alone):
     app = alone("segment", segment__sample="7", segment__networks="ResUNet")
     assert app.selectbox(key="segment.sample").value == 7
     assert app.multiselect(key="segment.networks").value == ["ResUNet"]
-    assert len(app.get("download_button")) == 2
+    assert len(app.get("download_button")) == 3
 
 
 @pytest.mark.usefixtures("demo", "networks")
@@ -56,7 +71,7 @@ def test_next_and_previous_step_through_the_slices(alone):
 @pytest.mark.usefixtures("demo", "networks")
 def test_an_upload_is_segmented_in_pixels_only(alone, assert_frame, text_of, png):
     app = alone("segment", segment__source="My own scan")
-    assert "Nothing uploaded yet" in text_of(app)
+    assert "Drop a scan above" in text_of(app)
     app.file_uploader(key="segment.upload").upload("scan.png", png, "image/png").run()
     assert_frame(app)
     assert "1 slice of 90 by 70 pixels" in text_of(app)
@@ -76,21 +91,153 @@ def test_a_bad_upload_is_one_sentence_and_its_name_stays_text(alone):
 
 
 @pytest.mark.usefixtures("demo", "networks")
-def test_a_volume_has_a_slice_slider_and_square_millimetres(alone, text_of, real_data):
+def test_a_volume_is_segmented_whole_and_measured(alone, text_of, real_data):
     app = alone("segment", segment__source="My own scan")
     data = (real_data / "scans" / "tcga_fg_6692_t1c.nii.gz").read_bytes()
     app.file_uploader(key="segment.upload").upload("t1c.nii.gz", data).run()
     assert not app.exception
-    assert app.slider(key="segment.slice").max == 26
-    assert "pixels of 0.90 by 0.90 mm" in text_of(app)
+    assert "26 slices" in text_of(app)
+    assert "pixels of 0.90 by 0.90 mm, 5.50 mm from slice to slice" in text_of(app)
+    for _ in range(60):
+        if app.get("dataframe"):
+            break
+        app.run()
+    table = app.dataframe[0].value
+    assert list(table["Network"]) == ["UNet", "ResUNet"]
+    assert table["Volume"].str.endswith(" ml").all()
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert "UNet NIfTI mask" in labels
+    assert not any("DICOM" in label for label in labels)
 
 
 @pytest.mark.usefixtures("demo", "networks")
-def test_an_empty_result_is_told_with_its_highest_probability(alone, text_of):
+def test_what_is_no_head_is_segmented_only_by_those_who_insist(alone, text_of):
     app = alone("segment", segment__source="My own scan")
-    flat = pictures.mask_png(np.zeros((64, 64), dtype=bool))
+    flat = png_mask(np.zeros((64, 64), dtype=bool))
     app.file_uploader(key="segment.upload").upload("flat.png", flat, "image/png").run()
-    assert "found no tumour on this slice" in text_of(app)
+    assert len(app.warning) == 1
+    assert "does not look like a head MRI" in app.warning[0].value.replace("\\", "")
+    assert not app.get("download_button")
+    app.button(key="segment.go-on").click().run()
+    assert "no tumour found on this slice" in text_of(app)
+    assert "no finding" in text_of(app)
+    assert app.get("download_button")
+    assert len(app.warning) == 1  # it stays said
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_the_doubt_is_told_beside_the_result(alone, text_of):
+    app = alone("segment", segment__sample="3")
+    told = text_of(app).replace("\\", "")
+    assert "UNet and ResUNet agree" in told
+    assert "highest probability" in told
+    app.toggle(key="segment.uncertainty").set_value(True).run()
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_without_a_chosen_network_the_screen_says_so(alone, text_of, assert_frame):
+    app = alone("segment")
+    app.multiselect(key="segment.networks").set_value([]).run()
+    assert_frame(app)
+    assert "Choose a network" in text_of(app)
+
+
+class Steps:
+    """Predicts slice i as the constant i / 10, and waits where it is told to."""
+
+    def __init__(self, hold: threading.Event | None = None) -> None:
+        self.asked: list[int] = []
+        self.hold = hold
+
+    def __call__(self, part):
+        if self.hold is not None:
+            assert self.hold.wait(20)
+        self.asked += part
+        return [np.full((4, 5), i / 10, np.float32) for i in part]
+
+
+def test_slices_are_predicted_once_whether_asked_for_or_in_the_background():
+    steps = Steps()
+    slices = SliceLevels((7, 4, 5), steps)
+    assert slices.of(3).max() == 60
+    slices.start(3)
+    assert slices.wait(20)
+    assert slices.complete
+    assert sorted(steps.asked) == list(range(7))
+    assert slices.mask(0.5).any(axis=(1, 2)).tolist() == [False] * 5 + [True] * 2
+
+
+def test_a_cancel_keeps_what_is_known_and_can_be_taken_up_again():
+    hold = threading.Event()
+    slices = SliceLevels((40, 4, 5), Steps(hold))
+    slices.start()
+    assert slices.running
+    slices.cancel()
+    hold.set()
+    assert slices.wait(20)
+    assert 0 < slices.done < 40
+    slices.start()
+    assert slices.wait(20)
+    assert slices.complete
+
+
+def test_a_network_that_fails_in_the_background_is_told():
+    def fail(_):
+        raise NetworkError("the network is gone")
+
+    slices = SliceLevels((3, 4, 5), fail)
+    slices.start()
+    assert slices.wait(20)
+    assert slices.error == "the network is gone"
+
+
+def packed(mask: np.ndarray) -> str:
+    return base64.b64encode(zlib.compress(mask.astype(np.uint8).tobytes())).decode()
+
+
+def test_a_corrected_mask_comes_back_as_it_was_painted():
+    mask = np.random.default_rng(0).random((30, 20)) > 0.5
+    found = segment_corrections.unpack({"UNet|1": packed(mask)}, ["UNet"], (3, 30, 20))
+    assert np.array_equal(found["UNet", 1], mask)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("UNet|9", packed(np.zeros((30, 20)))),
+        ("Other|1", packed(np.zeros((30, 20)))),
+        ("UNet|-1", packed(np.zeros((30, 20)))),
+        ("UNet|1", packed(np.zeros((31, 20)))),
+        ("UNet|1", packed(np.zeros((4000, 4000)))),
+        ("UNet|1", "no base64!"),
+        ("UNet|1", base64.b64encode(b"no deflate").decode()),
+        ("UNet|1", 7),
+    ],
+)
+def test_a_correction_that_does_not_fit_is_left_out(key, text):
+    assert segment_corrections.unpack({key: text}, ["UNet"], (3, 30, 20)) == {}
+
+
+def test_a_corrected_slice_is_what_counts_and_what_the_report_tells():
+    volume = Volume(voxels=np.zeros((7, 4, 5), np.float32), spacing_mm=(3.0, 2.0, 1.0))
+    ref = NetworkRef(name="unet", label="UNet", folder=Path(), kind="shipped")
+    slices = SliceLevels((7, 4, 5), Steps())
+    slices.start()
+    assert slices.wait(20)
+    finding = Finding(ref=ref, colour="#56B4E9", fingerprint="f", slices=slices)
+    mask = np.zeros((4, 5), bool)
+    mask[0, :3] = True
+    look = Look(index=6, threshold=0.5, corrections={("UNet", 6): mask})
+    assert np.array_equal(look.mask(finding), mask)
+    assert look.masks(finding).sum(axis=(1, 2)).tolist() == [0, 0, 0, 0, 0, 20, 3]
+    study = Study(name="x", scene="s", volume=volume)
+    told = json.loads(segment_exports.report(study, [finding], look))
+    assert told["results"][0]["area_mm2"][5:] == [40.0, 6.0]
+    assert told["results"][0]["volume_ml"] == pytest.approx(46 * 3 / 1000)
+    assert told["results"][0]["slices_corrected_by_hand"] == [7]
+    assert told["gate"] is None
+    assert "not a medical device" in told["disclaimer"]
 
 
 @pytest.mark.parametrize("threshold", [0.005, 0.3, 0.5, 0.7, 0.995])

@@ -1,25 +1,35 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from brainseg import runs
-from brainseg.training import process
+from brainseg.training import estimate, process, queue
+from brainseg.training.estimate import Measurement
 from brainseg.training.recipes import recipe
 from brainseg.types import Split
-from ui import training_live
+from ui import training_estimate, training_words
 
 Open = Callable[..., AppTest]
 SPLIT = Split(train=(0, 1), val=(2,), test=(3,), seed=0, unit="patient")
 
 
-def make_run(model: str, epochs: int, state: str = "finished", reason: str | None = None) -> Path:
+def make_run(
+    model: str, epochs: int, state: str = "finished", reason: str | None = None, **settings: Any
+) -> Path:
     """A run folder with a history, as the worker would have left it."""
-    run = runs.create(recipe("quick", model=model, data="/nowhere/demo", epochs=12), SPLIT)
+    settings = {"epochs": 12, **settings}
+    run = runs.create(recipe("quick", model=model, data="/nowhere/demo", **settings), SPLIT)
+    if state == "queued":
+        return run
     runs.append_event(run, {"kind": "state", "state": "running", "time": time.time()})
     for epoch in range(1, epochs + 1):
         dice = 0.1 * epoch
@@ -29,9 +39,26 @@ def make_run(model: str, epochs: int, state: str = "finished", reason: str | Non
         event |= {"val_accuracy": 0.985, "val_background_accuracy": 0.979}
         event |= {"val_dice_loss": 1 - dice, "slices_per_second": 12.5, "best": epoch < 4}
         runs.append_event(run, event)
-    last = {"kind": "state", "state": state, "time": time.time()}
-    runs.append_event(run, last | ({"reason": reason} if reason else {}))
+    if state != "running":
+        last = {"kind": "state", "state": state, "time": time.time()}
+        runs.append_event(run, last | ({"reason": reason} if reason else {}))
     return run
+
+
+def figures(app: AppTest) -> list[dict[str, Any]]:
+    """The charts on a screen, as the browser gets them."""
+    sent = [json.loads(part.proto.json or "null") for part in app.get("bidi_component")]
+    return [figure for figure in sent if figure]
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+@pytest.fixture
+def at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every run is held by a worker."""
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
 
 
 @pytest.fixture
@@ -62,11 +89,104 @@ def test_the_command_line_follows_the_form(demo: Path, alone: Open) -> None:
     assert "--base 4" in command
 
 
-def test_a_size_that_does_not_pool_is_one_sentence(demo: Path, alone: Open) -> None:
+def test_a_size_that_does_not_pool_is_one_sentence_at_the_form(demo: Path, alone: Open) -> None:
+    make_run("unet", 2)
     app = alone("train")
     app.number_input(key="train.quick.size").set_value(100).run()
     assert not app.exception
     assert "multiple of 16" in app.error[0].value
+    assert app.button(key="train.start").disabled
+    assert figures(app)  # the rest of the screen stays
+
+
+def test_the_form_says_how_the_data_is_divided(
+    demo: Path, alone: Open, text_of: Callable[[AppTest], str]
+) -> None:
+    app = alone("train")
+    config = recipe("quick", model="unet", data=str(demo))
+    assert config.batch_size == 4
+    words = text_of(app)
+    assert "slices to learn from" in words
+    assert "divided by patient" in words
+
+
+def test_tuning_starts_from_trained_weights_in_smaller_steps(
+    demo: Path, networks: Path, alone: Open
+) -> None:
+    app = alone("train")
+    app.selectbox(key="train.start_from.unet").set_value("Shipped weights").run()
+    command = app.code[0].value
+    assert '--from "unet"' in command
+    assert "--learning-rate 0.0003" in command
+    base = app.number_input(key="train.quick.Shipped weights.base")
+    assert base.disabled
+    assert f"--base {base.value}" in command
+
+
+MEASURED = Measurement(
+    device="CPU: 2 cores", startup_seconds=10.0, step_seconds=0.5, validation_seconds=0.25,
+    save_seconds=0.5, memory_mb=1024.0, steps=10,
+)  # fmt: skip
+
+
+def test_a_known_measurement_is_an_estimate_of_this_very_run(
+    demo: Path, alone: Open, text_of: Callable[[AppTest], str]
+) -> None:
+    config = recipe("quick", model="unet", data=str(demo))
+    estimate.keep(config, MEASURED)
+    words = text_of(alone("train"))
+    assert "40 epochs of" in words
+    assert "would take about" in words
+    assert "Measured over 10 steps" in words
+
+
+def test_what_does_not_change_a_step_needs_no_new_measurement(demo: Path) -> None:
+    config = recipe("quick", model="unet", data=str(demo))
+    same = recipe("quick", model="unet", data="/else", epochs=75, learning_rate=0.1, seed=3)
+    other = recipe("quick", model="unet", data=str(demo), base=4)
+    assert estimate.key(config) == estimate.key(same) != estimate.key(other)
+
+
+def test_the_estimate_is_steps_and_checks_and_checkpoints() -> None:
+    config = recipe("quick", model="unet", data="x", epochs=3)
+    split = Split(train=tuple(range(9)), val=(9, 10), test=(), seed=0, unit="patient")
+    epoch = 3 * 0.5 + 1 * 0.25 + 2 * 0.5  # batches of 4
+    assert estimate.epoch_seconds(config, MEASURED, split) == pytest.approx(epoch)
+    assert estimate.total_seconds(config, MEASURED, split) == pytest.approx(10 + 3 * epoch)
+    long = recipe("document", model="unet", data="x")
+    many = Split(train=tuple(range(20_000)), val=(), test=(), seed=0, unit="slice")
+    words = training_estimate.sentence({long: MEASURED}, many)
+    assert "hours" in words
+    assert "long for a CPU" in words
+
+
+@pytest.fixture
+def fake_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Sequence[Any]]:
+    """Measuring starts a process that only sleeps, and reports one step."""
+    asked: list[Sequence[Any]] = []
+
+    def start(configs: Sequence[Any]) -> estimate.Job:
+        asked.append(configs)
+        report = tmp_path / "report"
+        event = {"kind": "progress", "model": "unet", "text": "Step 3", "share": 0.5}
+        report.write_text(json.dumps(event) + "\n")
+        sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+        return estimate.Job(process=subprocess.Popen(sleep), report=report, begun=time.monotonic())
+
+    monkeypatch.setattr(estimate, "start", start)
+    return asked
+
+
+def test_measuring_shows_its_step_and_can_be_cancelled(
+    demo: Path, alone: Open, fake_job: list[Sequence[Any]]
+) -> None:
+    app = alone("train")
+    app.button(key="train.estimate").click().run()
+    assert len(fake_job) == 1
+    assert "train.estimate.cancel" in [button.key for button in app.button]
+    app.button(key="train.estimate.cancel").click().run()
+    assert not app.exception
+    assert "train.estimate" in [button.key for button in app.button]
 
 
 def test_start_makes_a_run_per_network_and_watches_the_first(
@@ -109,18 +229,66 @@ def test_curves_of_several_runs_lie_over_each_other(demo: Path, alone: Open) -> 
     app = alone("train", train__run=first.name)
     app.multiselect(key="train.with").set_value([second.name]).run()
     assert not app.exception
-    drawn = [chart.proto.spec for chart in app.get("plotly_chart")]
+    drawn = [json.dumps(figure) for figure in figures(app)]
     assert len(drawn) == 3
     assert all(first.name in spec and second.name in spec for spec in drawn)
+    table = app.dataframe[0].value
+    assert list(table["Network"]) == ["UNet", "ResUNet"]
+    assert list(table["Best Dice"]) == pytest.approx([0.2, 0.3])
 
 
-def test_a_failed_run_gives_its_reason_and_last_log_lines(
+def test_a_run_keeps_its_colour_when_others_come_and_go(demo: Path, alone: Open) -> None:
+    first, second, third = make_run("unet", 2), make_run("unet", 3), make_run("unet", 4)
+    app = alone("train", train__run=first.name)
+
+    def colour_of(run: Path) -> str:
+        lines = figures(app)[0]["data"]
+        return next(line["line"]["color"] for line in lines if line.get("name") == run.name)
+
+    app.multiselect(key="train.with").set_value([second.name]).run()
+    before = colour_of(second)
+    app.multiselect(key="train.with").set_value([third.name, second.name]).run()
+    assert colour_of(second) == before
+    assert len({colour_of(first), colour_of(second), colour_of(third)}) == 3
+
+
+def test_a_waiting_run_says_for_whom_and_at_which_place(
+    demo: Path, alone: Open, at_work: None, monkeypatch: pytest.MonkeyPatch,
+    text_of: Callable[[AppTest], str],
+) -> None:  # fmt: skip
+    busy, waiting = make_run("unet", 1, "running"), make_run("resunet", 0, "queued")
+    monkeypatch.setattr(queue, "place", lambda run: 2 if run == waiting else None)
+    runs.set_label(busy, title="The long one")
+    app = alone("train", train__run=waiting.name)
+    assert not app.exception
+    words = text_of(app)
+    assert "The long one" in words
+    assert "place 2" in words
+    assert "Leave the queue" in labels(app)
+
+
+def test_a_running_run_says_where_it_is_and_how_patient_it_still_is(
+    demo: Path, alone: Open, at_work: None, text_of: Callable[[AppTest], str]
+) -> None:
+    run = make_run("unet", 5, "running", patience=6)
+    (run / "progress").write_text("6 3 10\n")
+    app = alone("train")
+    assert not app.exception
+    bars = [bar.proto.text for bar in app.get("progress")]
+    assert "Epoch 6 · batch 3 of 10" in bars
+    assert any("4 of 6 epochs left" in text and "epoch 3" in text for text in bars)
+    assert "Epoch 5 of 12" in text_of(app)
+    assert "slices/s" in text_of(app)
+
+
+def test_a_failed_run_gives_its_reason_its_log_and_what_to_do(
     demo: Path, alone: Open, text_of: Callable[[AppTest], str]
 ) -> None:
     run = make_run("unet", 1, "failed", "disk full: 3 MB left")
     (run / "worker.log").write_text("first\nNo space left on device\n")
     app = alone("train")
     assert "disk full" in app.error[0].value
+    assert "Make room" in app.error[0].value
     assert "No space left on device" in [block.value for block in app.code][-1]
 
 
@@ -129,27 +297,79 @@ def test_a_lost_run_says_so_and_offers_to_resume(
 ) -> None:
     run = make_run("unet", 1, "running")
     app = alone("train")
-    assert app.error[0].value.startswith("Lost")
+    assert app.error[0].value.startswith("**Lost")
     app.button(key="train.resume").click().run()
     assert started == [run]
 
 
-def test_stop_asks_the_worker(demo: Path, alone: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = make_run("unet", 1, "running")
-    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+def test_a_stopped_run_says_by_whom_and_offers_to_resume(
+    demo: Path, alone: Open, started: list[Path], text_of: Callable[[AppTest], str]
+) -> None:
+    run = make_run("unet", 2, "stopped", "stopped by you")
     app = alone("train")
-    app.button(key="train.stop").click().run()
-    assert (run / "stop").exists()
+    assert "stopped by you" in text_of(app)
+    app.button(key="train.resume").click().run()
+    assert started == [run]
+
+
+def test_stop_lets_the_epoch_end_or_asks_before_it_stops_now(
+    demo: Path, alone: Open, at_work: None, text_of: Callable[[AppTest], str]
+) -> None:
+    run = make_run("unet", 1, "running")
+    app = alone("train")
+    app.button(key="train.stop.epoch").click().run()
+    assert runs.stop_wish(run) == runs.EPOCH
+    assert "finishes the epoch" in text_of(app)
+    app.button(key="train.stop.now").click().run()
+    assert runs.stop_wish(run) == runs.EPOCH  # it asked first
+    app.button(key="train.stop.now.yes").click().run()
+    assert runs.stop_wish(run) == runs.NOW
     assert not app.exception
 
 
-def test_deleting_a_run_leaves_the_others(demo: Path, alone: Open) -> None:
+def test_deleting_asks_and_leaves_the_others(demo: Path, alone: Open) -> None:
     first, second = make_run("unet", 1), make_run("resunet", 1)
     app = alone("train", train__run=first.name)
     app.button(key="train.delete").click().run()
+    assert first.is_dir()
+    app.button(key="train.delete.yes").click().run()
     assert not app.exception
     assert [status.run_id for status in runs.list_runs()] == [second.name]
     assert app.selectbox(key="train.watched").value == second.name
+
+
+def test_a_name_and_a_note_are_shown_wherever_the_run_is(
+    demo: Path, alone: Open, text_of: Callable[[AppTest], str]
+) -> None:
+    run, other = make_run("unet", 2), make_run("resunet", 2)
+    app = alone("train", train__run=run.name)
+    app.button(key="train.label.open").click().run()
+    app.text_input(key="train.title").set_value("Small one")
+    app.text_area(key="train.note").set_value("base 8")
+    next(button for button in app.button if button.label == "Save").click().run()
+    assert not app.exception
+    assert app.selectbox(key="train.watched").value == run.name
+    assert "base 8" in text_of(app)
+    table = app.dataframe[-1].value
+    assert set(table["Run"]) == {"Small one", other.name}
+    assert "Small one" in json.dumps(figures(app)[0])
+
+
+def test_a_run_that_ends_while_one_watches_is_announced_once(
+    demo: Path, alone: Open, monkeypatch: pytest.MonkeyPatch, text_of: Callable[[AppTest], str]
+) -> None:
+    ending, watched = make_run("unet", 3, "running"), make_run("resunet", 2)
+    monkeypatch.setattr(runs, "is_locked", lambda run: run == ending)
+    app = alone("train", train__run=watched.name)
+    assert not app.toast
+    runs.append_event(ending, {"kind": "state", "state": "finished", "time": time.time()})
+    app.run()
+    assert [ending.name.replace("-", "\\-") in toast.value for toast in app.toast] == [True]
+    app.run()
+    assert not app.toast
+    assert text_of(app).count("has finished") == 2  # the watched run's line, and the news
+    app.button(key=f"train.dismiss.{ending.name}").click().run()
+    assert text_of(app).count("has finished") == 1
 
 
 def test_a_torn_log_still_renders(demo: Path, alone: Open) -> None:
@@ -171,13 +391,12 @@ def test_opens_through_the_app(
                            (7500, "2 h 5 min")],
 )  # fmt: skip
 def test_durations_are_said_in_words(seconds: float, words: str) -> None:
-    assert training_live.duration(seconds) == words
+    assert training_words.duration(seconds) == words
 
 
-def test_remaining_time_comes_from_the_last_epochs() -> None:
-    run = make_run("unet", 2, "running")
-    status = runs.status(run)
-    assert training_live.remaining(status, runs.history(run)) is None  # lost
-    alive = {field: getattr(status, field) for field in status.__slots__} | {"state": "running"}
-    left = training_live.remaining(type(status)(**alive), runs.history(run))
-    assert left == pytest.approx((12 - 2) * 2.0)
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(3, "10 seconds"), (71, "70 seconds"), (600, "10 minutes"),
+                           (9 * 3600 + 60, "9.0 hours"), (80 * 3600, "80 hours")],
+)  # fmt: skip
+def test_estimates_have_no_digits_that_nobody_can_know(seconds: float, words: str) -> None:
+    assert training_words.roughly(seconds) == words

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from brainseg import files
 from brainseg.errors import RunError
 from brainseg.training import checkpoint
 from brainseg.training.checkpoint import LATEST, DiskFullError, DivergedError
@@ -68,3 +69,25 @@ def test_leftovers_of_a_killed_write_are_swept(tmp_path: Path):
     (tmp_path / ".latest-00001-000000.npz.77.tmp").write_bytes(b"half")
     _commit(tmp_path, 1)
     assert not list(tmp_path.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize("pointer", [None, b"", b"\0" * 40, b"[{}]", b"[7]"])
+def test_without_a_pointer_the_newest_generation_serves(tmp_path: Path, pointer: bytes | None):
+    _commit(tmp_path, 1)
+    _commit(tmp_path, 2)
+    (tmp_path / LATEST).unlink()
+    if pointer is not None:
+        (tmp_path / LATEST).write_bytes(pointer)
+    assert checkpoint.exists(tmp_path)
+    assert checkpoint.load(tmp_path)[1] == {"epoch": 2, "batch": 0}
+
+
+def test_a_checkpoint_of_the_first_release_is_read(tmp_path: Path):
+    """It has its state in the pointer alone."""
+    path = tmp_path / "latest-00003-000000.npz"
+    np.savez(path, **{"model/000": np.ones(3, np.float32)})
+    entry = {"file": path.name, "sha256": files.sha256(path), "state": {"epoch": 3, "batch": 0}}
+    files.write_json(tmp_path / LATEST, [entry])
+    arrays, state = checkpoint.load(tmp_path)
+    assert state["epoch"] == 3
+    assert list(arrays) == ["model/000"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -76,6 +77,31 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(
     second.restore()
     assert second.fit(_data())
     assert _curves(tmp_path) == whole
+
+
+def test_deep_supervision_and_group_norm_resume_exactly_too(tmp_path: Path):
+    config = _config(epochs=2, deep_supervision=True, norm="group")
+    runs_of = [tmp_path / "whole", tmp_path / "stopped"]
+    for run, stop_before_batch in zip(runs_of, (0, 8), strict=True):
+        run.mkdir()
+        runs.write_config(run, config, SPLIT)
+        trainer = _trainer(config, run, StopsAt)
+        trainer.reporter.at = stop_before_batch
+        if not trainer.fit(_data()):
+            trainer = _trainer(config, run)
+            trainer.restore()
+            assert trainer.fit(_data())
+    assert _curves(runs_of[0]) == _curves(runs_of[1])
+
+
+def test_the_loss_scale_of_float16_is_part_of_a_checkpoint(tmp_path: Path):
+    config = _config(precision="mixed_float16")
+    trainer = _trainer(config, tmp_path)
+    scale = trainer.optimizer.dynamic_scale
+    assert any(variable is scale for variable in trainer._variables().values())
+    trainer.optimizer.learning_rate = 0.25
+    assert float(trainer.optimizer.inner_optimizer.learning_rate.numpy()) == 0.25
+    keras.mixed_precision.set_global_policy("float32")
 
 
 def test_an_epoch_whose_record_was_lost_in_a_kill_comes_back(

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
-from brainseg import networks, runs
+from brainseg import liveness, networks, runs
 from brainseg.errors import RunError
 from brainseg.training import process
 from brainseg.training.planning import new_run
@@ -24,13 +23,16 @@ def _config(data: Path, **overrides) -> RunConfig:
 def _wait(run: Path, reached: Callable[[], bool], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not reached():
-        assert time.monotonic() < deadline, runs.log_tail(run)
-        time.sleep(0.1)
-        process.reap()
+        assert time.monotonic() < deadline, (runs.status(run), runs.log_tail(run))
+        time.sleep(0.05)
 
 
 def _state(run: Path) -> str:
     return runs.status(run).state
+
+
+def _epochs(run: Path) -> list[int]:
+    return [record.epoch for record in runs.history(run)]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_a_run_finishes_with_a_network_and_a_result(demo_data: Path):
     process.start(run)
     _wait(run, lambda: _state(run) not in ("queued", "running"))
     assert _state(run) == "finished", runs.log_tail(run)
-    assert [record.epoch for record in runs.history(run)] == [1, 2]
+    assert _epochs(run) == [1, 2]
     assert networks.read_network(run / "network").architecture == "unet"
     scored = [case.number for case in runs.evaluation(run).cases]
     assert sorted(scored) == sorted(runs.split(run).test)
@@ -59,32 +61,47 @@ def test_a_run_finishes_with_a_network_and_a_result(demo_data: Path):
         process.resume(run)
 
 
-def test_a_killed_run_is_lost_and_resumes_and_a_stop_is_obeyed(demo_data: Path):
-    run = new_run(_config(demo_data, epochs=5000))
-    pid = process.start(run)
-    _wait(run, lambda: len(runs.history(run)) >= 2)
+def test_a_second_run_waits_with_its_place_and_begins_by_itself_when_the_first_dies(
+    demo_data: Path,
+):
+    first = new_run(_config(demo_data, epochs=5000))
+    second = new_run(_config(demo_data, epochs=5000))
+    process.start(first)
+    process.start(second)
+    _wait(first, lambda: len(runs.history(first)) >= 2)
+    waiting = runs.status(second)
+    assert (waiting.state, waiting.queue_place) == ("queued", 1)
     with pytest.raises(RunError, match="already"):
-        process.start(run)
+        process.start(first)
 
-    os.kill(pid, signal.SIGKILL)
-    _wait(run, lambda: _state(run) == "lost")
-    before = len(runs.history(run))
+    os.kill(runs.process_of(first).pid, signal.SIGKILL)
+    _wait(first, lambda: _state(first) == "failed", 20)
+    assert runs.status(first).reason.startswith("killed (signal 9)")
+    _wait(second, lambda: _state(second) == "running")
 
-    pid = process.resume(run)
-    _wait(run, lambda: len(runs.history(run)) > before)
-    runs.request_stop(run)
-    _wait(run, lambda: _state(run) == "stopped")
-    assert runs.status(run).reason == "stopped by you"
-    _wait(run, lambda: not psutil.pid_exists(pid))
-    epochs = [record.epoch for record in runs.history(run)]
-    assert epochs == list(range(1, len(epochs) + 1))
+    runs.request_stop(second)
+    assert _state(second) == "stopping"
+    _wait(second, lambda: _state(second) == "stopped")
+    assert runs.status(second).reason == "stopped by you"
+    state = runs.events(second)
+    assert [e for e in state if e["kind"] in ("state", "epoch")][-2]["kind"] == "epoch"
+
+    before = len(runs.history(first))
+    process.resume(first)
+    _wait(first, lambda: len(runs.history(first)) > before)
+    runs.request_stop(first, now=True)
+    _wait(first, lambda: _state(first) == "stopped")
+    worker = runs.process_of(first)
+    _wait(first, lambda: not liveness.is_alive(worker), 20)
+    assert _epochs(first) == list(range(1, len(_epochs(first)) + 1))
 
 
-def test_a_run_whose_data_went_away_fails_with_the_reason(demo_data: Path, tmp_path: Path):
+def test_a_run_whose_data_went_away_is_refused_with_the_reason(demo_data: Path, tmp_path: Path):
     folder = tmp_path / "data"
     folder.symlink_to(demo_data)
     run = new_run(_config(folder))
     folder.unlink()
-    process.start(run)
-    _wait(run, lambda: _state(run) == "failed")
-    assert str(folder) in runs.status(run).reason
+    with pytest.raises(RunError, match="cannot be read") as refused:
+        process.start(run)
+    assert str(folder) in str(refused.value)
+    assert not runs.is_locked(run)

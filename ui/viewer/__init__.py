@@ -2,15 +2,15 @@
 
 A components-v2 component from the files beside this one: no build step, nothing from a network.
 What is drawn and what is counted is exactly what the library says: probabilities are sent in steps
-of 1/200 cut on the threshold's own grid, and counts are taken here, at the scan's own size.
+of 1/200 cut on the threshold's own grid, and counts are taken here, at the scan's own size. The
+slices of a volume travel beside the viewer (``stack``), so that moving through them asks nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -18,43 +18,54 @@ import streamlit as st
 from brainseg import overlay, palette
 from brainseg.types import BoolArray, ByteArray, FloatArray
 from ui import pictures
+from ui.viewer.stack import Stack, bring, source
 
-_FOLDER = Path(__file__).parent
-
-
-def _source(*names: str) -> str:
-    return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
-
-
+_SCRIPTS = (
+    *("pixels.js", "slices.js", "stage.js", "agreement.js", "grey.js", "strip.js", "brush.js"),
+    *("draw.js", "notes.js", "stack.js", "viewer.js"),
+)
 _mount = st.components.v2.component(
     "brainseg_viewer",
-    html=_source("viewer.html"),
-    css=_source("viewer.css"),
-    js=_source("pixels.js", "stage.js", "viewer.js"),
+    html=source("viewer.html"),
+    css=source("viewer.css"),
+    js=source(*_SCRIPTS),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layer:
-    """Something drawn over a scan: a probability (float) or a mask (bool), (H, W)."""
+    """Something drawn over a scan: a probability (float) or a mask (bool), (H, W).
+
+    ``uncertainty_of`` names the layer whose uncertainty (0..1) this is: drawn as heat only.
+    """
 
     name: str
     colour: str
     values: FloatArray | BoolArray
+    uncertainty_of: str | None = None
 
     @property
     def is_mask(self) -> bool:
         """Whether the threshold does not apply."""
         return self.values.dtype == np.bool_
 
+    @property
+    def kind(self) -> str:
+        """What the browser takes it for."""
+        return "uncertainty" if self.uncertainty_of else "mask" if self.is_mask else "probability"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Panel:
-    """One picture and the names of the layers over it."""
+    """One picture and the names of the layers over it.
+
+    Without a picture of its own it shows the scan, drawn in the browser from the raw values, so
+    that window and level can be moved there.
+    """
 
     title: str
-    picture: ByteArray  # (H, W, 3)
     alt: str
+    picture: ByteArray | None = None  # (H, W, 3)
     layers: tuple[str, ...] = ()
     scored: tuple[str, ...] = ()  # layers whose area (and Dice, with a truth) stands underneath
     agreement: tuple[str, str] | None = None  # draw where these two layers agree
@@ -75,8 +86,16 @@ def show(
     fill: float = 0.0,
     aspect: float = 1.0,
     scene: str = "",
+    swipe: bool | None = None,
+    window: tuple[float, float] | None = None,
+    stack: Stack | None = None,
+    tools: Sequence[Literal["heat", "brush"]] = (),
+    corrections: Mapping[str, str] | None = None,
 ) -> float:
     """Show 1..6 panels of one (H, W), linked, and return the threshold that was chosen last.
+
+    The session state of ``key`` then also holds ``slice`` (the last one looked at) and
+    ``corrections`` (masks painted by hand), where there is a stack or a brush.
 
     Args:
         key: the widget key.
@@ -85,23 +104,46 @@ def show(
         truth: name of the true mask among the layers: scores are against it.
         threshold: the probability to start from, a multiple of 0.005.
         pixel_mm2: area of a pixel, or None where it is unknown.
-        values: raw values of the scan for the read-out.
+        values: raw values of the scan: for the read-out, and for panels without a picture.
         fill: opacity of the fill to start with.
         aspect: height of a pixel in widths.
-        scene: zoom and pan are kept while this stays the same.
+        scene: zoom, pan, slice and window are kept while this stays the same.
+        swipe: whether the first two panels share one picture; None leaves it to the user.
+        window: the raw values that are black and white at first.
+        stack: the slices of a volume, in place of ``values`` and ``layers``.
+        tools: what else is offered: heat maps of the layers, a brush to correct masks.
+        corrections: masks painted earlier in this scene, as the session state holds them.
     """
     held = (st.session_state.get(key) or {}).get("threshold")
     level = threshold if held is None else min(0.995, max(0.005, float(held)))
+    sent = _data(panels, layers, truth, values) if stack is None else stack.data()
+    images: dict[str, str] = {}
+    levels = sent.pop("levels", {})
+    if window is None and values is not None and any(one.picture is None for one in panels):
+        window = overlay.window_of(values)
     data = {
-        **_data(panels, layers, truth, values),
-        "threshold": level, "pixel_mm2": pixel_mm2, "fill": fill, "outline": True,
-        "aspect": aspect, "scene": scene, "truth": truth,
+        **sent, "panels": [_panel(panel, images, levels, layers) for panel in panels],
+        "images": images, "threshold": level, "pixel_mm2": pixel_mm2, "fill": fill,
+        "outline": True, "aspect": aspect, "scene": scene, "truth": truth, "swipe": swipe,
+        "window": window, "tools": list(tools),
+        "corrections": dict(corrections or {}),
     }  # fmt: skip
+    if tools:
+        data["heat"] = {"gradient": pictures.heat_gradient(), "table": pictures.heat_table()}
     try:
-        _mount(key=key, data=data, on_threshold_change=lambda: None)
+        _mount(
+            key=key, data=data, on_threshold_change=_nothing, on_slice_change=_nothing,
+            on_corrections_change=_nothing,
+        )  # fmt: skip
+        if stack is not None:
+            bring(f"{key}.slices", scene, stack)
     except (st.errors.StreamlitAPIException, RuntimeError):
-        _show_plain(panels, layers, level)
+        _show_plain(panels, layers, level, values if stack is None else stack.values[stack.index])
     return level
+
+
+def _nothing() -> None:
+    """A state of the component is kept by Streamlit only where something listens to it."""
 
 
 def _data(
@@ -117,13 +159,11 @@ def _data(
         sent.append(
             {"id": "value", "name": "value", "kind": "value", **pictures.value_layer(values)}
         )
-    images: dict[str, str] = {}
-    specs = [_panel(panel, images, levels, layers) for panel in panels]
-    height, width = panels[0].picture.shape[:2]
-    drawn = pictures.drawn_shape((height, width))
+    shape = next(array.shape for array in (panels[0].picture, values) if array is not None)
+    drawn = pictures.drawn_shape(shape)
     return {
-        "images": images, "layers": sent, "panels": specs,
-        "shape": [width, height], "drawn": [drawn[1], drawn[0]],
+        "layers": sent, "levels": levels, "shape": [shape[1], shape[0]],
+        "drawn": [drawn[1], drawn[0]], "stack": None,
     }  # fmt: skip
 
 
@@ -132,18 +172,26 @@ def _layer(layer: Layer, levels: ByteArray, inside: BoolArray | None) -> dict[st
         "id": layer.name,
         "name": layer.name,
         "colour": layer.colour,
-        "kind": "mask" if layer.is_mask else "probability",
+        "kind": layer.kind,
+        "of": layer.uncertainty_of,
         "pixels": pictures.packed(levels),
         "counts": pictures.counts(levels),
         "hits": None if inside is None else pictures.counts(levels, inside),
     }
 
 
+def slice_layer(layer: Layer, index: int) -> dict[str, Any]:
+    """Return a layer that is known for one slice of a stack only, as ``Stack.extra`` takes it."""
+    return {**_layer(layer, pictures.quantise(layer.values), None), "slice": index}
+
+
 def _panel(
     panel: Panel, images: dict[str, str], levels: dict[str, ByteArray], layers: Sequence[Layer]
 ) -> dict[str, Any]:
-    digest, uri = pictures.picture_uri(panel.picture)
-    images[digest] = uri
+    digest = None
+    if panel.picture is not None:
+        digest, uri = pictures.picture_uri(panel.picture)
+        images[digest] = uri
     return {
         "title": panel.title, "alt": panel.alt, "image": digest, "layers": list(panel.layers),
         "scored": list(panel.scored), "caption": panel.caption, "colour": panel.colour,
@@ -158,27 +206,34 @@ def _agreement(
     first, second = panel.agreement or ("", "")
     colour_of = {layer.name: layer.colour for layer in layers}
     against_truth = colour_of[first] == palette.TRUTH
-    only = ("Missed", "Not tumour") if against_truth else (f"Only {first}", f"Only {second}")
-    colours = (
-        (palette.FALSE_NEGATIVE, palette.FALSE_POSITIVE)
-        if against_truth
-        else (colour_of[first], colour_of[second])
-    )
+    if against_truth:
+        names = ("True positive", "False negative", "False positive")
+        colours = (palette.TRUE_POSITIVE, palette.FALSE_NEGATIVE, palette.FALSE_POSITIVE)
+    else:
+        names = ("Both", f"Only {first}", f"Only {second}")
+        colours = (palette.REFERENCE, colour_of[first], colour_of[second])
     return {
         "layers": [first, second],
-        "names": ["Both", *only],
-        "colours": [palette.TRUE_POSITIVE, *colours],
+        "names": names,
+        "colours": colours,
         "both": pictures.counts(np.minimum(levels[first], levels[second])),
     }
 
 
-def _show_plain(panels: Sequence[Panel], layers: Sequence[Layer], threshold: float) -> None:
+def _show_plain(
+    panels: Sequence[Panel],
+    layers: Sequence[Layer],
+    threshold: float,
+    values: FloatArray | None,
+) -> None:
     """Show the same pictures, still, where the component cannot be mounted."""
     by_name = {layer.name: layer for layer in layers}
     for column, panel in zip(st.columns(len(panels)), panels, strict=True):
         picture = panel.picture
+        if picture is None:
+            picture = pictures.grey(np.zeros((1, 1), np.float32) if values is None else values)
         for name in panel.layers:
-            layer = by_name[name]
-            mask = layer.values if layer.is_mask else layer.values >= threshold
-            picture = overlay.outline(picture, mask, layer.colour)
+            if layer := by_name.get(name):
+                mask = layer.values if layer.is_mask else layer.values >= threshold
+                picture = overlay.outline(picture, mask, layer.colour)
         column.image(picture, caption=panel.title, alt=panel.alt, width="stretch")

@@ -7,19 +7,15 @@ async function inflate(text) {
   return new Response(stream).arrayBuffer();
 }
 
-// Layers with `counts`, the number of pixels at or above every level, counted by the server at the
-// scan's own size; a layer of kind "value" holds the raw values for the read-out.
-async function loadLayers(data) {
-  const layers = {};
+// A layer as it is drawn. `counts` is the number of pixels at or above every level, counted by the
+// server at the scan's own size; a layer of kind "value" holds the raw values of the scan.
+async function layerOf(data, spec, packed) {
+  const bytes = await inflate(packed);
   const [width, height] = data.drawn;
-  for (const spec of data.layers) {
-    const bytes = await inflate(spec.pixels);
-    const pixels = spec.wide ? new Uint16Array(bytes) : new Uint8Array(bytes);
-    const { low = 0, high = 1, digits = 2, steps = STEPS } = spec;
-    const read = (at) => (low + (pixels[at] / steps) * (high - low)).toFixed(digits);
-    layers[spec.id] = { ...spec, pixels, width, height, read };
-  }
-  return layers;
+  const pixels = spec.wide ? new Uint16Array(bytes) : new Uint8Array(bytes);
+  const { low = 0, high = 1, digits = 2, steps = STEPS } = spec;
+  const read = (at) => (low + (pixels[at] / steps) * (high - low)).toFixed(digits);
+  return { ...spec, low, high, steps, pixels, width, height, read };
 }
 
 async function loadImages(data) {
@@ -107,23 +103,4 @@ function paintedCanvas(width, height, paint) {
 function fillCanvas(layer, level) {
   const solid = [...hexToRgb(layer.colour), 255];
   return paintedCanvas(layer.width, layer.height, (i) => layer.pixels[i] >= level && solid);
-}
-
-// Where two layers agree and where only one of them sees a tumour; hatched, not by colour alone.
-function agreementOf(first, second, level, colours) {
-  const { width, height } = first;
-  const [both, onlyFirst, onlySecond] = colours.map(hexToRgb);
-  const period = Math.max(4, Math.round(Math.min(width, height) / 48));
-  const stripe = (phase) => (phase % period < period / 3 ? 235 : 110);
-  const [levelA, levelB] = [levelOf(first, level), levelOf(second, level)];
-  return paintedCanvas(width, height, (i) => {
-    const a = first.pixels[i] >= levelA;
-    const b = second.pixels[i] >= levelB;
-    const x = i % width;
-    const y = (i - x) / width;
-    if (a && b) return [...both, 165];
-    if (a) return [...onlyFirst, stripe(x + height - y)];
-    if (b) return [...onlySecond, stripe(x + y)];
-    return null;
-  });
 }

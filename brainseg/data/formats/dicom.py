@@ -1,247 +1,215 @@
 """DICOM images, alone, multi-frame or as a series: rescaled values, in order of position.
 
-MONOCHROME1 is inverted, colour becomes luminance, no display window is applied. Deflated files are
-refused: 2 MB of them have cost 4 GB.
+MONOCHROME1 is inverted, colour becomes luminance; the display window is handed on, not applied.
+Files of several series, sizes or directions are several volumes, and so are several images of
+every place (echoes, times); which one is meant is asked before any pixel is decoded.
 """
 
 from __future__ import annotations
 
-import io
-import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brainseg.data.formats import limits
-from brainseg.data.formats.raster import luminance
-from brainseg.errors import ScanError
-from brainseg.types import FloatArray
+from brainseg.data.formats import dicom_file, limits
+from brainseg.data.formats.colour import is_coloured, luminance
+from brainseg.data.formats.dicom_frame import Frame, frames_of, numbers, told
+from brainseg.errors import ChoiceNeeded, ScanError
+from brainseg.types import FloatArray, Volume
 
-Spacing = tuple[float, float, float]
-Vector = NDArray[np.float64]
-_NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
-_RLE = "1.2.840.10008.1.2.5"
-_PICTURES = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 90, 91))  # JPEG, JPEG 2000
 _SAME_PLACE_MM = 1e-3
+_EVEN = 0.02  # of the distance of two slices: gaps that differ less are one
+_VOLUME = "PixelValueTransformationSequence"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Frame:
-    values: FloatArray  # (H, W)
-    instance: float
-    position: Vector | None  # of the first pixel, mm
-    normal: Vector | None
-    spacing_mm: tuple[float, float] | None
-    thickness_mm: float
-
-
-def read(files: Sequence[bytes]) -> tuple[FloatArray, Spacing | None]:
-    """Decode the images of one series to (D, H, W) values and (slice, row, column) spacing in mm.
-
-    The slice spacing is NaN where no file tells it.
+def read(files: Sequence[bytes], volume_index: int | None = None) -> Volume:
+    """Decode one volume; the slice spacing is NaN where no file tells it.
 
     Raises:
-        ScanError: a file is damaged, compressed in an unsupported way or no image; or the files
-            belong to different series, sizes or directions.
+        ChoiceNeeded: there are several volumes and ``volume_index`` is None.
+        ScanError: a file is damaged, compressed in an unsupported way or no image.
     """
-    parts = _distinct([_header(data) for data in files])
-    shapes = [_shape(part) for part in parts]
-    if len({shape[1:3] for shape in shapes}) > 1:
-        raise ScanError("its slices differ in size; give the files of one series")
-    limits.check_stack(sum(shape[0] for shape in shapes), *shapes[0][1:3])
-    frames = [f for part, shape in zip(parts, shapes, strict=True) for f in _frames(part, shape)]
-    ordered, gap = _ordered(frames)
-    return np.stack([frame.values for frame in ordered]), _spacing(ordered[0], gap)
+    frames = choose(files, volume_index)
+    spacing, affine = geometry(frames)
+    voxels, coloured = _decoded(frames)
+    return Volume(
+        voxels=voxels,
+        spacing_mm=spacing,
+        affine=affine,
+        coloured=coloured,
+        window=_window(frames[len(frames) // 2]),
+    )
 
 
-def _syntax(data: bytes) -> str:
-    """Return the transfer syntax without parsing more than the file's meta group."""
-    at = 132
-    while data[at : at + 2] == b"\x02\x00":
-        element, kind = struct.unpack_from("<H2s", data, at + 2)
-        long = kind in (b"OB", b"OW", b"UN", b"UT", b"SQ")
-        length = struct.unpack_from("<I" if long else "<H", data, at + (8 if long else 6))[0]
-        value = at + (12 if long else 8)
-        if element == 0x0010:
-            return data[value : value + length].rstrip(b"\0 ").decode("ascii", "replace")
-        at = value + length
-    raise ScanError("its DICOM header does not say how the pixels are stored")
+def choose(files: Sequence[bytes], volume_index: int | None) -> list[Frame]:
+    """Return the frames of one volume, sorted by place, else by instance number.
+
+    Raises:
+        ChoiceNeeded, ScanError: as ``read``.
+    """
+    parts: dict[str, Any] = {}
+    for index, data in enumerate(files):
+        part = dicom_file.parse(data)
+        parts.setdefault(str(part.get("SOPInstanceUID") or index), part)  # one file twice is one
+    stacks: list[list[Frame]] = []
+    for part in parts.values():
+        for frame in frames_of(part, dicom_file.shape(part)):
+            fitting = next((stack for stack in stacks if frame.belongs_to(stack[0])), None)
+            if fitting is None:
+                stacks.append(fitting := [])
+            fitting.append(frame)
+    volumes = [volume for stack in stacks for volume in _volumes(stack)]
+    if len(volumes) > 1 and volume_index is None:
+        raise ChoiceNeeded(
+            f"it holds {len(volumes)} volumes ({_reason(stacks)}); choose one of them",
+            count=len(volumes),
+            labels=[_label(volume) for volume in volumes],
+        )
+    index = volume_index or 0
+    if not 0 <= index < len(volumes):
+        raise ScanError(f"it holds {len(volumes)} volumes; there is no volume {index + 1}")
+    chosen = volumes[index]
+    limits.check_stack(len(chosen), chosen[0].rows, chosen[0].columns)
+    return chosen
 
 
-def _header(data: bytes) -> Any:
-    import pydicom
-
-    syntax = _syntax(data)
-    if syntax not in (*_NATIVE, _RLE, *_PICTURES):
+def _volumes(frames: list[Frame]) -> list[list[Frame]]:
+    """Divide frames of one size and direction into volumes: one image of every place each."""
+    if any(frame.place is None for frame in frames):
+        return [sorted(frames, key=lambda frame: frame.instance)]
+    frames = sorted(frames, key=lambda frame: (frame.place or 0.0, frame.instance))
+    places: list[list[Frame]] = []
+    for frame in frames:
+        if places and abs((frame.place or 0.0) - (places[-1][0].place or 0.0)) < _SAME_PLACE_MM:
+            places[-1].append(frame)
+        else:
+            places.append([frame])
+    counts = {len(place) for place in places}
+    if len(counts) > 1:
         raise ScanError(
-            f"its DICOM transfer syntax ({syntax[:64]}) cannot be read; convert it to "
-            "'explicit VR little endian'"
+            "it holds several images of the same place, not as many of each; give one volume only"
         )
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-    part = pydicom.dcmread(io.BytesIO(data))
-    if "PixelData" not in part:
-        raise ScanError("it is a DICOM file without an image")
-    return part
+    return [[place[which] for place in places] for which in range(counts.pop())]
 
 
-def _distinct(parts: list[Any]) -> list[Any]:
-    series = {str(part.get("SeriesInstanceUID", "")) for part in parts}
+def _reason(stacks: list[list[Frame]]) -> str:
+    series = {stack[0].series for stack in stacks}
     if len(series) > 1:
-        raise ScanError(f"its files belong to {len(series)} different series; give those of one")
-    unique = {str(part.get("SOPInstanceUID") or index): part for index, part in enumerate(parts)}
-    return list(unique.values())
+        return f"its files belong to {len(series)} different series"
+    if len({(stack[0].rows, stack[0].columns) for stack in stacks}) > 1:
+        return "its slices differ in size"
+    if len(stacks) > 1:
+        return "its slices lie in different directions"
+    return "several images of the same place"
 
 
-def _shape(part: Any) -> tuple[int, int, int, int]:
-    """Return (frames, rows, columns, samples), once they agree with the limits and the data."""
-    frames, rows, columns, samples, bits = (
-        int(part.get(name) or default)
-        for name, default in (
-            ("NumberOfFrames", 1),
-            ("Rows", 0),
-            ("Columns", 0),
-            ("SamplesPerPixel", 1),
-            ("BitsAllocated", 0),
-        )
-    )
-    if bits not in (8, 16, 32) or samples not in (1, 3):
-        raise ScanError(f"it stores {samples} x {bits} bits a pixel; 8, 16 or 32 can be read")
-    limits.check_stack(frames, rows, columns)
-    if part.file_meta.TransferSyntaxUID in _NATIVE:
-        announced = frames * rows * columns * samples * bits // 8
-        there = len(part.PixelData or b"")
-        if there not in (announced, announced + announced % 2):
-            raise ScanError(f"its header announces {announced} bytes of pixels, {there} are there")
-    elif part.file_meta.TransferSyntaxUID in _PICTURES:
-        _check_pictures(part, frames, (columns, rows))
-    return frames, rows, columns, samples
+def _label(volume: list[Frame]) -> str:
+    part = volume[0].part
+    name = str(part.get("SeriesDescription") or "").strip()[:60]
+    number = str(part.get("SeriesNumber") or "").strip()[:12]
+    count = f"{len(volume)} slice{'s' * (len(volume) > 1)}"
+    size = f"{volume[0].columns} x {volume[0].rows}"
+    return ", ".join(filter(None, (name or (number and f"series {number}"), count, size)))
 
 
-def _check_pictures(part: Any, frames: int, size: tuple[int, int]) -> None:
-    """Compare the size in each packed frame's own header, before anything unpacks it."""
-    from PIL import Image
-    from pydicom.encaps import generate_frames
-
-    packed = list(generate_frames(part.PixelData, number_of_frames=frames))
-    if len(packed) != frames:
-        raise ScanError(f"its header announces {frames} frames, {len(packed)} are there")
-    for frame in packed:
-        if Image.open(io.BytesIO(frame), formats=("JPEG", "JPEG2000")).size != size:
-            raise ScanError("its compressed pixels differ in size from its header")
-
-
-def _frames(part: Any, shape: tuple[int, int, int, int]) -> Iterator[_Frame]:
-    frames, rows, columns, _ = shape
-    stored = _grey(part).reshape(frames, rows, columns)
-    for index in range(frames):
-        yield _frame(part, index, _rescaled(part, index, stored[index]), alone=frames == 1)
-
-
-def _frame(part: Any, index: int, values: FloatArray, *, alone: bool) -> _Frame:
-    def numbers(sequence: str, keyword: str, count: int) -> Vector | None:
-        return _numbers(_told(part, index, sequence, keyword), count)
-
-    position = numbers("PlanePositionSequence", "ImagePositionPatient", 3)
-    if not alone and _item(part, index, "PlanePositionSequence") is None:
-        position = None  # one position for many frames says nothing of their order
-    axes = numbers("PlaneOrientationSequence", "ImageOrientationPatient", 6)
-    spacing = numbers("PixelMeasuresSequence", "PixelSpacing", 2)
-    thick = numbers("PixelMeasuresSequence", "SpacingBetweenSlices", 1)
-    if thick is None or thick[0] <= 0:
-        thick = numbers("PixelMeasuresSequence", "SliceThickness", 1)
-    instance = _numbers(part.get("InstanceNumber"), 1)
-    return _Frame(
-        values=values,
-        instance=index if not alone or instance is None else float(instance[0]),
-        position=position,
-        normal=None if axes is None else np.cross(axes[:3], axes[3:]),
-        spacing_mm=_plausible(spacing),
-        thickness_mm=float(thick[0]) if thick is not None and thick[0] > 0 else float("nan"),
-    )
+def _decoded(frames: list[Frame]) -> tuple[FloatArray, bool]:
+    """Return (D, H, W) values with dark low, and whether the middle one is a colour picture."""
+    voxels = np.empty((len(frames), frames[0].rows, frames[0].columns), np.float32)
+    by_part: dict[int, list[int]] = defaultdict(list)
+    for place, frame in enumerate(frames):
+        by_part[id(frame.part)].append(place)
+    coloured = False
+    for places in by_part.values():
+        part = frames[places[0]].part
+        wanted = [frames[place].index for place in places]
+        for place, stored in zip(places, dicom_file.stored_frames(part, wanted), strict=True):
+            if stored.shape[:2] != voxels.shape[1:]:
+                raise ScanError("its pixels differ in size from its header")
+            if stored.ndim == 3 and place == len(frames) // 2:
+                coloured = is_coloured(stored, float(2 ** (8 * stored.dtype.itemsize) - 1))
+            voxels[place] = _rescaled(frames[place], _dark_low(stored, part))
+    return voxels, coloured
 
 
-def _grey(part: Any) -> NDArray[Any]:
-    """Return the stored values with dark low: MONOCHROME1 inverted, colour as luminance."""
-    from pydicom.pixels import apply_color_lut
-
-    pixels: NDArray[Any] = part.pixel_array
-    photometric = str(part.get("PhotometricInterpretation", "MONOCHROME2"))
-    if photometric == "PALETTE COLOR":
-        return luminance(apply_color_lut(pixels, part))
-    if int(part.get("SamplesPerPixel", 1)) == 3:
-        return luminance(pixels)
-    if photometric == "MONOCHROME1":
-        bits = int(part.get("BitsStored") or part.BitsAllocated)
-        top = -1 if int(part.get("PixelRepresentation") or 0) else 2**bits - 1
-        return top - pixels.astype(np.int64)
-    return pixels
+def _dark_low(stored: NDArray[Any], part: Any) -> NDArray[Any]:
+    if stored.ndim == 3:
+        return luminance(stored)
+    if str(part.get("PhotometricInterpretation", "")) == "MONOCHROME1":
+        return _top(part) - stored.astype(np.int64)
+    return stored
 
 
-def _rescaled(part: Any, index: int, stored: NDArray[Any]) -> FloatArray:
+def _top(part: Any) -> int:
+    """Return what a MONOCHROME1 value is subtracted from."""
+    if dicom_file.whole(part, "PixelRepresentation", 0):
+        return -1
+    bits = dicom_file.whole(part, "BitsStored", 0) or dicom_file.whole(part, "BitsAllocated", 8)
+    return int(2 ** min(bits, 32) - 1)
+
+
+def _rescaled(frame: Frame, stored: NDArray[Any]) -> FloatArray:
     from pydicom.pixels import apply_modality_lut
 
-    if "ModalityLUTSequence" in part:
-        return np.asarray(apply_modality_lut(stored, part), dtype=np.float32)
-    group = "PixelValueTransformationSequence"
-    slope = _numbers(_told(part, index, group, "RescaleSlope"), 1)
-    intercept = _numbers(_told(part, index, group, "RescaleIntercept"), 1)
+    if "ModalityLUTSequence" in frame.part:
+        return np.asarray(apply_modality_lut(stored, frame.part), dtype=np.float32)
+    slope, intercept = _rescale(frame)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
+        return np.asarray(stored * slope + intercept, dtype=np.float32)
+
+
+def _rescale(frame: Frame) -> tuple[float, float]:
+    slope = numbers(told(frame.part, frame.index, _VOLUME, "RescaleSlope"), 1)
+    intercept = numbers(told(frame.part, frame.index, _VOLUME, "RescaleIntercept"), 1)
     if slope is not None and slope[0] == 0:
         raise ScanError("its rescale slope is 0, so that all its values would be the same")
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
-        scaled = stored * (1.0 if slope is None else slope[0])
-        return np.asarray(scaled + (0.0 if intercept is None else intercept[0]), dtype=np.float32)
+    return (
+        1.0 if slope is None else float(slope[0]),
+        0.0 if intercept is None else float(intercept[0]),
+    )
 
 
-def _item(part: Any, index: int, sequence: str) -> Any:
-    """Return the functional group of an enhanced image: the frame's own, else the shared one."""
-    own = part.get("PerFrameFunctionalGroupsSequence") or ()
-    shared = part.get("SharedFunctionalGroupsSequence") or ()
-    for group in (*own[index : index + 1], *shared[:1]):
-        if group.get(sequence):
-            return group[sequence][0]
-    return None
-
-
-def _told(part: Any, index: int, sequence: str, keyword: str) -> Any:
-    item = _item(part, index, sequence)
-    value = None if item is None else item.get(keyword)
-    return part.get(keyword) if value is None else value
-
-
-def _numbers(value: Any, count: int) -> Vector | None:
-    """Return ``count`` finite numbers, or None where the header has none that make sense."""
-    try:
-        numbers = np.array(value, dtype=np.float64).reshape(-1)
-    except (TypeError, ValueError):
+def _window(frame: Frame) -> tuple[float, float] | None:
+    """Return the (low, high) values that the file recommends to show as black and white."""
+    levels = []
+    for keyword in ("WindowCenter", "WindowWidth"):
+        value = told(frame.part, frame.index, "FrameVOILUTSequence", keyword)
+        several = isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 0
+        levels.append(numbers(value[0] if several else value, 1))
+    if levels[0] is None or levels[1] is None or levels[1][0] < 1:
         return None
-    return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
+    centre, width = float(levels[0][0]), float(levels[1][0])
+    low, high = centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2  # PS3.3 C.11.2.1.2
+    if str(frame.part.get("PhotometricInterpretation", "")) == "MONOCHROME1":
+        slope, intercept = _rescale(frame)
+        middle = slope * _top(frame.part) + 2 * intercept
+        low, high = middle - high, middle - low
+    return (low, high) if high > low else None
 
 
-def _plausible(spacing: Vector | None) -> tuple[float, float] | None:
-    if spacing is None or not ((spacing > 1e-4) & (spacing < 1e3)).all():
-        return None
-    return float(spacing[0]), float(spacing[1])
-
-
-def _ordered(frames: list[_Frame]) -> tuple[list[_Frame], float]:
-    """Sort frames by place, else by instance number; return them and their median distance."""
-    normal = frames[0].normal
-    if normal is None or any(f.position is None or f.normal is None for f in frames):
-        return sorted(frames, key=lambda frame: frame.instance), float("nan")
-    if any(float(np.dot(f.normal, normal)) < 0.99 for f in frames if f.normal is not None):
-        raise ScanError("its slices lie in different directions; give the files of one series")
-    places = np.array([float(np.dot(f.position, normal)) for f in frames if f.position is not None])
-    order = np.argsort(places, kind="stable")
-    gaps = np.diff(places[order])
-    if len(gaps) and gaps.min() < _SAME_PLACE_MM:
-        raise ScanError("it holds several images of the same place; give one volume only")
-    return [frames[i] for i in order], float(np.median(gaps)) if len(gaps) else float("nan")
-
-
-def _spacing(frame: _Frame, gap: float) -> Spacing | None:
-    if frame.spacing_mm is None:
-        return None
-    return (frame.thickness_mm if np.isnan(gap) else gap, *frame.spacing_mm)
+def geometry(frames: list[Frame]) -> tuple[tuple[float, float, float] | None, Any]:
+    """Return the spacing in mm, and the (4, 4) affine to RAS mm where every slice has its place."""
+    first, last = frames[0], frames[-1]
+    gap = first.thickness_mm
+    places = np.array([frame.place for frame in frames], dtype=np.float64)
+    gaps = np.diff(places)
+    if len(gaps) and np.isfinite(gaps).all():
+        gap = float(np.median(gaps))
+    if first.spacing_mm is None:
+        return None, None
+    spacing = (gap, *first.spacing_mm)
+    if first.position is None or first.axes is None or last.position is None or np.isnan(gap):
+        return spacing, None
+    if len(gaps) and not (np.abs(gaps - gap) <= _EVEN * gap).all():
+        return spacing, None  # no grid: slices are missing
+    columns, rows = first.axes[:3], first.axes[3:]
+    step = np.cross(columns, rows) * gap
+    if len(frames) > 1:
+        step = (last.position - first.position) / (len(frames) - 1)
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1], affine[:3, 2] = step, rows * spacing[1], columns * spacing[2]
+    affine[:3, 3] = first.position
+    affine[:2] *= -1  # DICOM counts to the left and posterior, RAS to the right and anterior
+    return spacing, affine

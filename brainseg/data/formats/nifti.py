@@ -8,16 +8,17 @@ superior up and anterior on the image's left.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainseg.data.formats import limits
-from brainseg.errors import ScanError
-from brainseg.types import FloatArray
+from brainseg.errors import ChoiceNeeded, ScanError
+from brainseg.types import FloatArray, Volume
 
-Spacing = tuple[float, float, float]
+_SHOWN = ("RIP", "AIL", "SPL")  # directions of (slice, row, column) of a stack along R, A, S
 _PROBE = 4096
 _STEP = 2**20
 _SLACK = 2**20  # bytes after the voxels that are still read, so that the checksum is reached
@@ -25,31 +26,46 @@ _COARSER = 1.2  # a spacing this many times the others' is the slice axis
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # by xyzt_units; 0 is unset: mm by custom
 
 
-def read(data: bytes) -> tuple[FloatArray, Spacing]:
-    """Decode a NIfTI file to (D, H, W) scaled values and their (slice, row, column) spacing in mm.
+def read(data: bytes, volume_index: int | None = None) -> Volume:
+    """Decode a NIfTI file to (D, H, W) scaled values; spacing and affine in mm.
 
     Raises:
-        ScanError: it is damaged, too large, complex or colour, or holds more than one volume.
+        ChoiceNeeded: it holds several volumes and ``volume_index`` is None.
+        ScanError: it is damaged, too large, complex or colour, or has no such volume.
     """
-    packed = data[:2] == b"\x1f\x8b"
-    header = _header(_inflate(data, _PROBE, whole=False) if packed else data[:_PROBE])
-    shape, dtype, offset = _shape(header), _dtype(header), int(header["vox_offset"])
-    needed = offset + int(np.prod(shape)) * dtype.itemsize
-    raw = _inflate(data, needed + _SLACK, whole=True) if packed else data
-    if len(raw) < needed:
-        raise ScanError(f"it is cut short: {needed} bytes are announced, {len(raw)} are there")
-    stored = np.frombuffer(raw, dtype, int(np.prod(shape)), offset).reshape(shape, order="F")
-    slices, spacing = _upright(stored, _affine(header))
-    return _scaled(slices, header), spacing
+    header = read_header(data)
+    stored = _stored(data, header, _chosen(header, volume_index))
+    affine = affine_of(header)
+    turns = turns_to_shown(affine, stored.shape)
+    shown = affine @ orientations().inv_ornt_aff(turns, stored.shape)
+    return Volume(
+        voxels=_scaled(orientations().apply_orientation(stored, turns), header),
+        spacing_mm=tuple(float(n) for n in np.linalg.norm(shown[:3, :3], axis=0)),  # type: ignore[arg-type]
+        affine=shown,
+        window=_window(header),
+    )
+
+
+def read_header(data: bytes) -> Any:
+    """Return the checked nibabel header of a plain or gzip file.
+
+    Raises:
+        ScanError: it is damaged, half of a pair, too large or of values that are no grey ones.
+    """
+    head = _unpacked(data, 0, _PROBE, most=None) if data[:2] == b"\x1f\x8b" else data[:_PROBE]
+    header = _header(bytes(head))
+    shape_of(header)
+    _dtype(header)
+    return header
 
 
 def holds_nifti(data: bytes) -> bool:
     """Whether gzip data begin like a NIfTI file."""
     try:
-        head = _inflate(data, 352, whole=False)
+        head = _unpacked(data, 0, 352, most=None)
     except ScanError:
         return False
-    return is_nifti(head)
+    return is_nifti(bytes(head))
 
 
 def is_nifti(head: bytes) -> bool:
@@ -57,32 +73,83 @@ def is_nifti(head: bytes) -> bool:
     return head[344:347] in (b"n+1", b"ni1") or head[4:7] in (b"n+2", b"ni2")
 
 
-def _inflate(data: bytes, cap: int, *, whole: bool) -> bytes:
-    """Unpack gzip members up to ``cap`` bytes; ``whole`` asks for the end and its checksum."""
-    parts: list[bytes] = []
-    size, at = 0, 0
+def turns_to_shown(affine: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the flips and swaps, as nibabel writes them, from stored (x, y, z) to upright slices.
+
+    ``orientations().apply_orientation`` applies them.
+    """
+    stored = orientations().io_orientation(affine)
+    sizes, lengths = np.empty(3), np.empty(3, dtype=int)
+    sizes[stored[:, 0].astype(int)] = np.linalg.norm(affine[:3, :3], axis=0)
+    lengths[stored[:, 0].astype(int)] = shape
+    shown = _SHOWN[_slice_axis(lengths.tolist(), sizes.tolist())]
+    turns: NDArray[np.float64] = orientations().ornt_transform(
+        stored, orientations().axcodes2ornt(shown)
+    )
+    return turns
+
+
+def orientations() -> Any:
+    """Return ``nibabel.orientations``: flips and swaps of axes."""
+    from nibabel import orientations as module
+
+    return module
+
+
+def _stored(data: bytes, header: Any, index: int) -> NDArray[Any]:
+    """Return the (x, y, z) voxels of volume ``index``; gzip is read to its end and its checksum."""
+    shape, dtype = shape_of(header), _dtype(header)
+    size = int(np.prod(shape)) * dtype.itemsize
+    start = int(header["vox_offset"]) + index * size
+    needed = int(header["vox_offset"]) + volumes_of(header) * size
+    if needed > limits.current().file_bytes:
+        raise ScanError(f"it announces more than {limits.current().file_bytes // 2**20} MB")
+    if data[:2] == b"\x1f\x8b":
+        raw: bytes | bytearray = _unpacked(data, start, start + size, most=needed + _SLACK)
+        at, there = 0, start + len(raw)
+    else:
+        raw, at, there = data, start, len(data)
+    if there < start + size:
+        raise ScanError(f"it is cut short: {needed} bytes are announced, {there} are there")
+    return np.frombuffer(raw, dtype, int(np.prod(shape)), at).reshape(shape, order="F")
+
+
+def _unpacked(data: bytes, start: int, stop: int, *, most: int | None) -> bytearray:
+    """Return bytes ``start`` to ``stop`` of the unpacked gzip data.
+
+    Where ``most`` is given everything is unpacked, at most that much, and every checksum holds.
+    """
+    kept, size = bytearray(), 0
+    for piece in _pieces(data, whole=most is not None):
+        kept += piece[max(0, start - size) : max(0, stop - size)]
+        size += len(piece)
+        if most is None and size >= stop:
+            break
+        if most is not None and size > most:
+            raise ScanError("it unpacks to more than its header announces")
+    return kept
+
+
+def _pieces(data: bytes, *, whole: bool) -> Iterator[bytes]:
+    """Unpack gzip members a piece at a time."""
+    at = 0
     while data[at : at + 2] == b"\x1f\x8b":
         member, tail = zlib.decompressobj(31), b""
         while not member.eof and (tail or at < len(data)):
             if not tail:
                 tail, at = data[at : at + _STEP], at + _STEP
             try:
-                parts.append(member.decompress(tail, min(_STEP, cap - size + 1)))
+                yield member.decompress(tail, _STEP)
             except zlib.error as error:
                 raise ScanError(
                     "its gzip data are damaged: their checksum does not hold"
                 ) from error
-            size, tail = size + len(parts[-1]), member.unconsumed_tail
-            if size > cap and not whole:
-                return b"".join(parts)[:cap]
-            if size > cap:
-                raise ScanError("it unpacks to more than its header announces")
+            tail = member.unconsumed_tail
         if whole and not member.eof:
             raise ScanError("it is cut short: its gzip data end too early")
         at = min(at, len(data)) - len(member.unused_data)
     if whole and data[at:].strip(b"\0"):
         raise ScanError("its gzip data are damaged: something follows the end")
-    return b"".join(parts)
 
 
 def _header(head: bytes) -> Any:
@@ -95,28 +162,50 @@ def _header(head: bytes) -> Any:
     if len(head) < size:
         raise ScanError("it is cut short inside its header")
     header = kind(head[:size], check=False)
-    if not size <= header["vox_offset"] <= limits.FILE_BYTES:
+    if not size <= header["vox_offset"] <= limits.current().file_bytes:
         raise ScanError("its header is damaged (it places the voxels inside itself)")
     return header
 
 
-def _shape(header: Any) -> tuple[int, int, int]:
+def shape_of(header: Any) -> tuple[int, int, int]:
+    """Return the (x, y, z) size of one volume.
+
+    Raises:
+        ScanError: it is empty or larger than the limits.
+    """
+    sizes = _sizes(header)
+    x, y, z = (*sizes[:3], 1)[:3]
+    most = limits.current()
+    if max(x, y, z) > most.volume_side or x * y * z > most.voxels:
+        raise ScanError(
+            f"it has {x} x {y} x {z} voxels; at most {most.volume_side} a side and "
+            f"{most.voxels / 1e6:.4g} million in all can be read"
+        )
+    return x, y, z
+
+
+def volumes_of(header: Any) -> int:
+    """Return how many volumes the file holds."""
+    return int(np.prod(_sizes(header)[3:], dtype=object))
+
+
+def _sizes(header: Any) -> list[int]:
     rank = int(header["dim"][0])
     if not 2 <= rank <= 7:
-        raise ScanError(f"its header announces {rank} dimensions; 2 or 3 can be read")
+        raise ScanError(f"its header announces {rank} dimensions; 2 to 7 can be read")
     sizes = [int(n) for n in header["dim"][1 : rank + 1]]
     if any(n < 1 for n in sizes):
         raise ScanError(limits.NOTHING)
-    volumes = int(np.prod(sizes[3:], dtype=object)) if rank > 3 else 1
-    if volumes > 1:
-        raise ScanError(f"it holds {volumes} volumes; give the one to segment as a 3-D file")
-    x, y, z = (*sizes[:3], 1)[:3]
-    if max(x, y, z) > limits.VOLUME_SIDE or x * y * z > limits.VOXELS:
-        raise ScanError(
-            f"it has {x} x {y} x {z} voxels; at most {limits.VOLUME_SIDE} a side and "
-            f"{limits.VOXELS // 2**20} million in all can be read"
-        )
-    return x, y, z
+    return sizes
+
+
+def _chosen(header: Any, index: int | None) -> int:
+    count = volumes_of(header)
+    if index is None and count > 1:
+        raise ChoiceNeeded(f"it holds {count} volumes; choose one of them", count=count)
+    if not 0 <= (index or 0) < count:
+        raise ScanError(f"it holds {count} volumes; there is no volume {(index or 0) + 1}")
+    return index or 0
 
 
 def _dtype(header: Any) -> np.dtype[Any]:
@@ -129,7 +218,12 @@ def _dtype(header: Any) -> np.dtype[Any]:
     return dtype
 
 
-def _affine(header: Any) -> NDArray[np.float64]:
+def affine_of(header: Any) -> NDArray[np.float64]:
+    """Return the (4, 4) affine of stored (x, y, z) to RAS mm.
+
+    Raises:
+        ScanError: it is not finite, not invertible or of impossible size.
+    """
     unit = _MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
     affine = np.array(header.get_best_affine(), dtype=np.float64)
     affine[:3] *= unit
@@ -152,26 +246,13 @@ def _scaled(slices: NDArray[Any], header: Any) -> FloatArray:
     return values
 
 
-def _upright(values: NDArray[Any], affine: NDArray[np.float64]) -> tuple[NDArray[Any], Spacing]:
-    """Return a view of (x, y, z) voxels as upright (D, H, W) slices, and its spacing."""
-    from nibabel import orientations
-
-    codes = orientations.io_orientation(affine)
-    ras = orientations.apply_orientation(values, codes)
-    sizes = np.empty(3)
-    sizes[codes[:, 0].astype(int)] = np.linalg.norm(affine[:3, :3], axis=0)
-    right, anterior, superior = (float(size) for size in sizes)
-    axis = _slice_axis(ras.shape, (right, anterior, superior))
-    if axis == 2:  # axial: rows run to posterior, columns to the patient's left
-        slices, spacing = ras[::-1, ::-1].transpose(2, 1, 0), (superior, anterior, right)
-    elif axis == 1:  # coronal: rows run down, columns to the patient's left
-        slices, spacing = ras[::-1, :, ::-1].transpose(1, 2, 0), (anterior, superior, right)
-    else:  # sagittal: rows run down, columns to posterior
-        slices, spacing = ras[:, ::-1, ::-1].transpose(0, 2, 1), (right, superior, anterior)
-    return slices, spacing
+def _window(header: Any) -> tuple[float, float] | None:
+    low, high = float(header["cal_min"]), float(header["cal_max"])
+    return (low, high) if np.isfinite([low, high]).all() and high > low else None
 
 
-def _slice_axis(shape: tuple[int, ...], spacing: Spacing) -> int:
+def _slice_axis(shape: Sequence[int], spacing: Sequence[float]) -> int:
+    """Return which of the (right, anterior, superior) axes runs through the stack."""
     flat = [axis for axis in range(3) if shape[axis] == 1]
     if len(flat) == 1:
         return flat[0]

@@ -1,0 +1,232 @@
+"""What each part of the recipe gives: one change at a time, scored on the validation patients.
+
+    python -m benchmarks.ablate --data DIR --tumour-free DIR --out DIR [--only NAME ...]
+
+Every variant is the baseline with one change, trained by the ordinary worker; ``--list`` names
+them. Dice is measured at the files' own size on the validation patients, never on the test
+patients: those are for the report. Cost is processor time of the worker, so a busy machine does not
+change it. Results are in OUT/ablations.json after every run and, unless ``--no-doc`` is given, in
+the table of docs/ABLATIONS.md. Called again, it goes on; a finished run is not trained again.
+A seed also draws which patients validate, so variants are compared seed by seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import psutil
+
+from benchmarks import card
+from brainseg import files, liveness, protocols, runs
+from brainseg.errors import BrainsegError
+from brainseg.protocols import PlannedRun
+from brainseg.run_folder import read_json
+from brainseg.training.planning import open_data, split_of
+from brainseg.training.recipes import recipe
+from brainseg.types import RunStatus
+
+DOC = card.CARD.with_name("ABLATIONS.md")
+BASELINE: dict[str, Any] = {
+    "base": 16,
+    "learning_rate": 2e-3,
+    "warmup_epochs": 2,
+    "ema_decay": 0.99,
+    "patience": 0,
+}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "baseline": {},
+    "augment-none": {"augment": "none"},
+    "loss-dice": {"loss": "dice"},
+    "loss-dice-batch": {"loss": "dice_batch"},
+    "bn-momentum-0.99": {"bn_momentum": 0.99},
+    "norm-group": {"norm": "group"},
+    "deep-supervision": {"deep_supervision": True},
+    "ema-off": {"ema_decay": 0.0},
+    "lr-5e-4": {"learning_rate": 5e-4},
+    "lr-1e-3": {"learning_rate": 1e-3},
+    "lr-4e-3": {"learning_rate": 4e-3},
+    "schedule-constant": {"schedule": "constant"},
+    "optimizer-adam": {"optimizer": "adam"},
+    "base-8": {"base": 8},
+    "base-24": {"base": 24},
+    "base-32": {"base": 32},
+    "size-96": {"size": 96},
+    "size-128": {"size": 128},
+    "depth-3": {"depth": 3},
+    "depth-5": {"depth": 5},
+    "no-tumour-free": {"tumour_free": ""},
+}
+
+
+def planned_runs(options: argparse.Namespace) -> list[PlannedRun]:
+    """One run a variant and seed, all seeds of the first variants first."""
+    common = {
+        **BASELINE,
+        "model": options.model,
+        "data": str(options.data.resolve()),
+        "tumour_free": str(options.tumour_free.resolve()),
+        "size": options.size,
+        "epochs": options.epochs,
+        "precision": options.precision,
+        "threads": options.threads,
+    }
+    names = list(dict.fromkeys(options.only or VARIANTS))
+    return [
+        PlannedRun(
+            name=f"{options.model}-{name}-seed{seed}",
+            arm=name,
+            config=recipe("reference", **common | VARIANTS[name] | {"seed": seed}),
+        )
+        for name in names
+        for seed in range(options.seeds)
+    ]
+
+
+def train(one: PlannedRun, out: Path) -> None:
+    """Train a run to its end and add the processor seconds of its worker to its cost."""
+    run = out / one.name
+    seconds: dict[int, float] = {}
+
+    def watch(_: RunStatus) -> None:
+        worker = runs.process_of(run)
+        with suppress(psutil.Error):
+            if worker is not None and liveness.is_alive(worker):
+                times = psutil.Process(worker.pid).cpu_times()
+                seconds[worker.pid] = times.user + times.system
+
+    try:
+        protocols.train(one, out, print, watch)
+    finally:
+        if run.is_dir():
+            files.write_json(run / "cost.json", _cost(run) + sum(seconds.values()))
+
+
+def _cost(run: Path) -> float:
+    return float(read_json(run / "cost.json") or 0.0)
+
+
+def measure(one: PlannedRun, out: Path, tumour_free: Path) -> dict[str, Any]:
+    """Score a trained run on its validation patients.
+
+    The tumour-free ones are among them even where the variant trained without such slices:
+    adding them moves no other patient to another part.
+    """
+    from brainseg.evaluate import evaluate
+    from brainseg.inference import Segmenter
+
+    run = out / one.name
+    opened = open_data(one.config.data, tumour_free)
+    whole = replace(one.config, tumour_free=str(tumour_free))
+    result = evaluate(Segmenter.load(run / "network"), opened, split_of(whole, opened).val)
+    names = ("dice", "dice_low", "dice_high", "misses", "false_alarms", "tumour_slices")
+    parameters = next(e for e in runs.events(run) if e["kind"] == "facts").get("parameters")
+    return {
+        "variant": one.arm,
+        "change": VARIANTS[one.arm],
+        "seed": one.config.seed,
+        "model": one.config.model,
+        "size": one.config.size,
+        "epochs": one.config.epochs,
+        "parameters": parameters,
+        **{name: result.summary[name] for name in names},
+        "glioma": result.by_tumour.get("glioma", {}).get("dice"),
+        "core_seconds": _cost(run),
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """One line a variant: means over its seeds, the baseline's seeds beside them."""
+    base = {row["seed"]: row["dice"] for row in rows if row["variant"] == "baseline"}
+    lines = [
+        "| variant | change | seeds | Dice | by seed | less baseline | glioma | misses "
+        "| tumour-free painted | parameters | core-seconds |",
+        "|---" * 11 + "|",
+    ]
+    for name in dict.fromkeys(row["variant"] for row in rows):
+        part = [row for row in rows if row["variant"] == name]
+        less = [row["dice"] - base[row["seed"]] for row in part if row["seed"] in base]
+        change = ", ".join(f"{k} {v or 'off'}" for k, v in part[0]["change"].items())
+        cells = [
+            f"`{name}`",
+            change or "-",
+            str(len(part)),
+            _mean(part, "dice"),
+            " ".join(f"{row['dice']:.3f}" for row in part) if len(part) > 1 else "-",
+            f"{mean(less):+.3f}" if less and name != "baseline" else "-",
+            *(_mean(part, key) for key in ("glioma", "misses", "false_alarms")),
+            f"{part[0]['parameters']:,}",
+            f"{mean(row['core_seconds'] for row in part):,.0f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _mean(part: list[dict[str, Any]], key: str) -> str:
+    values = [row[key] for row in part if row[key] is not None]
+    return f"{mean(values):.3f}" if values else "-"
+
+
+def write_doc(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    """Put the table and its command between the marks of docs/ABLATIONS.md."""
+    command = (
+        "python -m benchmarks.ablate --data CHENG256 --tumour-free NORMAL256 --out ABLATIONS "
+        f"--model {options.model} --size {options.size} --epochs {options.epochs} "
+        f"--seeds {options.seeds} --precision {options.precision} --threads {options.threads}"
+    )
+    card.replace("ablations", f"```\n{command}\n```\n\n{table(rows)}", DOC)
+
+
+def parse(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--tumour-free", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, metavar="NAME")
+    parser.add_argument("--model", choices=protocols.NETWORKS, default="unet")
+    parser.add_argument("--epochs", type=int, default=45)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--list", action="store_true", help="name the runs and leave")
+    parser.add_argument("--no-doc", action="store_true", help="leave docs/ABLATIONS.md alone")
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> None:
+    options = parse(words)
+    planned = planned_runs(options)
+    if options.list:
+        print("\n".join(f"{one.name}: {VARIANTS[one.arm] or 'the baseline'}" for one in planned))
+        return
+    options.out.mkdir(parents=True, exist_ok=True)
+    protocols.check_folders(planned, options.out)
+    kept = options.out / "ablations.json"
+    rows = json.loads(kept.read_text()) if kept.is_file() else []
+    for one in planned:
+        if any((row["variant"], row["seed"]) == (one.arm, one.config.seed) for row in rows):
+            continue
+        train(one, options.out)
+        rows.append(measure(one, options.out, options.tumour_free))
+        files.write_json(kept, rows)
+        if not options.no_doc:
+            write_doc(rows, options)
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BrainsegError as error:
+        sys.exit(f"ablate: {error}")
+    except KeyboardInterrupt:
+        sys.exit("ablate: stopped; the same command goes on")

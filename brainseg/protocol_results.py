@@ -1,0 +1,176 @@
+"""What a protocol found: ``protocol.json`` and its table, from the folders of its runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from brainseg import __version__, files, protocols, runs, summary
+from brainseg.data.catalog import Catalog
+from brainseg.protocols import PlannedRun, Tell
+from brainseg.training.planning import open_data
+from brainseg.training.recipes import command
+from brainseg.types import Evaluation
+
+COLUMNS = (
+    ("slices", "slices"),
+    ("patients", "patients"),
+    ("dice", "Dice"),
+    ("interval", "95 %"),
+    ("dice_median", "median"),
+    ("dice_patients", "by patient"),
+    ("hausdorff95_px", "HD95 px"),
+    ("misses", "misses"),
+    ("false_alarms", "false alarms"),
+    ("batch_dice", "batch Dice"),
+)
+Rows = list[tuple[PlannedRun, Evaluation, dict[str, Any]]]
+
+
+def carry_out(
+    protocol: str, planned: Sequence[PlannedRun], out: Path, tell: Tell
+) -> dict[str, Any]:
+    """Train and measure every run of a plan and return what ``protocol.json`` then holds.
+
+    The file is written after every run, so that an interrupted protocol shows what it has.
+
+    Raises:
+        ConfigError: ``out`` holds runs with other settings.
+        RunError: a training failed or was stopped.
+    """
+    protocols.check_folders(planned, out)
+    out.mkdir(parents=True, exist_ok=True)
+    opened = open_data(planned[0].config.data, planned[0].config.tumour_free)
+    rows: Rows = []
+    found: dict[str, Any] = {}
+    for one in planned:
+        run = protocols.train(one, out, tell)
+        tell(f"{one.name}: measuring")
+        extra = {"batch_dice": _batch_dice(run, opened)} if protocol == "document" else {}
+        rows.append((one, _reported(one, run, opened), extra))
+        found = _document_of(protocol, rows, out, complete=len(rows) == len(planned))
+        files.write_json(out / "protocol.json", found)
+    return found
+
+
+def _reported(one: PlannedRun, run: Path, opened: Sequence[Catalog]) -> Evaluation:
+    """Return the run's own result, or one on those of its test slices that are reported."""
+    numbers = protocols.reported_numbers(one, run, opened)
+    own = runs.evaluation(run)
+    if own is not None and tuple(case.number for case in own.cases) == numbers:
+        return own
+    kept = run / "reported.json"
+    if kept.is_file():
+        return runs.read_evaluation(kept)
+    from brainseg import evaluate
+    from brainseg.inference import Segmenter
+
+    found = evaluate.evaluate(Segmenter.load(run / "network"), opened, numbers)
+    runs.write_evaluation(kept, found)
+    return found
+
+
+def _batch_dice(run: Path, opened: Sequence[Catalog]) -> float:
+    kept = run / "batch_dice.json"
+    if not kept.is_file():
+        from brainseg import evaluate
+        from brainseg.inference import Segmenter
+
+        test, seed = runs.split(run).test, runs.config(run).seed
+        found = evaluate.batch_dice(Segmenter.load(run / "network"), opened, test, seed=seed)
+        files.write_json(kept, found)
+    return float(json.loads(kept.read_text()))
+
+
+def _document_of(protocol: str, rows: Rows, out: Path, *, complete: bool) -> dict[str, Any]:
+    found = {
+        "protocol": protocol,
+        "complete": complete,
+        "brainseg": __version__,
+        "runs": [_of_run(one, result, out) | extra for one, result, extra in rows],
+    }
+    networks = dict.fromkeys(one.config.model for one, _, _ in rows)
+    if protocol == "cross-validation":
+        parts = {n: [r for one, r, _ in rows if one.config.model == n] for n in networks}
+        whole = {network: summary.pool(results) for network, results in parts.items()}
+        found["all folds"] = {network: _numbers(result) for network, result in whole.items()}
+        pairs = {"all folds": whole}
+    else:
+        arms = dict.fromkeys(one.arm for one, _, _ in rows)
+        pairs = {a: {o.config.model: r for o, r, _ in rows if o.arm == a} for a in arms}
+    found["unet less resunet"] = {
+        arm: asdict(summary.compare(both["unet"], both["resunet"]))
+        for arm, both in pairs.items()
+        if len(both) == 2
+    }
+    return found
+
+
+def _of_run(one: PlannedRun, result: Evaluation, out: Path) -> dict[str, Any]:
+    run = out / one.name
+    history = runs.history(run)
+    return {
+        "name": one.name,
+        "arm": one.arm,
+        "network": one.config.model,
+        "reported_fold": one.fold,
+        "command": command(one.config),
+        "size": one.config.size,
+        "base": one.config.base,
+        "max_epochs": one.config.epochs,
+        "epochs": len(history),
+        "best_epoch": runs.status(run).best_epoch,
+        "training_seconds": sum(record.seconds for record in history),
+        "threshold": result.threshold,
+        **_numbers(result),
+    }
+
+
+def _numbers(result: Evaluation) -> dict[str, Any]:
+    plain = asdict(result)
+    return {name: plain[name] for name in ("summary", "by_tumour", "by_size", "calibration")}
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return the results as a Markdown table: one row a run, then the folds together."""
+    rows = [(run["name"], run["summary"] | _extra(run)) for run in found["runs"]]
+    rows += [(f"{n}, all folds", part["summary"]) for n, part in found.get("all folds", {}).items()]
+    used = [c for c in COLUMNS if c[0] == "interval" or any(c[0] in values for _, values in rows)]
+    lines = ["| run | " + " | ".join(words for _, words in used) + " |", "|---" * (len(used) + 1)]
+    lines[1] += "|"
+    lines += [f"| {name} | " + " | ".join(_cell(k, v) for k, _ in used) + " |" for name, v in rows]
+    for arm, tests in found["unet less resunet"].items():
+        lines += ["", f"UNet less ResUNet, {arm}: {compared(tests)}."]
+    return "\n".join(lines)
+
+
+def _extra(run: dict[str, Any]) -> dict[str, Any]:
+    return {"batch_dice": run["batch_dice"]} if "batch_dice" in run else {}
+
+
+def _cell(key: str, values: dict[str, Any]) -> str:
+    if key == "interval":
+        low, high = values["dice_low"], values["dice_high"]
+        return "-" if low is None else f"{low:.3f} to {high:.3f}"
+    value = values.get(key)
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def compared(tests: dict[str, Any]) -> str:
+    """Return a comparison of two networks (``statistics.Comparison`` as a dict) in words."""
+
+    def p(unit: str) -> str:
+        value = tests[unit]["p_value"]
+        return "p undefined" if value is None else f"p {value:.3g}"
+
+    difference = tests["by_slice"]["difference"]
+    if difference is None:
+        return "no slice in common"
+    spread = "" if tests["low"] is None else f" (95 % {tests['low']:+.3f} to {tests['high']:+.3f})"
+    words = f"mean difference in Dice {difference:+.3f}{spread}; signed-rank test "
+    return words + f"by slice {p('by_slice')}, by patient {p('by_patient')}"

@@ -1,0 +1,161 @@
+"""What lies in a run folder: configuration, split, label, previews, result; and making one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from brainseg import __version__, files, paths
+from brainseg.errors import RunError
+from brainseg.run_log import append_event
+from brainseg.training.recipes import RunConfig
+from brainseg.types import Evaluation, RunLabel, Split
+
+MAX_TITLE, MAX_NOTE = 80, 2000
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def create(config: RunConfig, split: Split, *, facts: Mapping[str, Any] | None = None) -> Path:
+    """Make a run folder with its ``config.json``, written once, and return it."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    paths.runs().mkdir(parents=True, exist_ok=True)
+    for attempt in range(1000):
+        suffix = f"-{attempt + 1}" if attempt else ""
+        folder = paths.runs() / f"{stamp}-{config.model}{suffix}"
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:
+            continue
+    else:
+        raise RunError(f"no free name for a run in {paths.runs()}")
+    write_config(folder, config, split, facts=facts)
+    return folder
+
+
+def write_config(
+    run: Path, config: RunConfig, split: Split, *, facts: Mapping[str, Any] | None = None
+) -> None:
+    """Write ``config.json`` and the first event, ``queued``."""
+    files.write_json(
+        run / "config.json",
+        {
+            "config": config.to_dict(),
+            "split": asdict(split),
+            "facts": dict(facts or {}),
+            "preprocessing": "minmax-pad-v1",
+            "brainseg": __version__,
+            "created": time.time(),
+        },
+    )
+    append_event(run, {"kind": "state", "state": "queued", "time": time.time()})
+
+
+def find(run_id: str) -> Path:
+    """Return the folder of a run by its id, or by a path to it.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    candidates = [Path(run_id)]
+    if _RUN_ID.fullmatch(run_id):
+        candidates.insert(0, paths.runs() / run_id)
+    for folder in candidates:
+        with contextlib.suppress(OSError):
+            if (folder / "config.json").is_file():
+                return folder
+    raise RunError(f"no run {run_id!r} in {paths.runs()}; `python -m brainseg runs list` shows all")
+
+
+def document(run: Path) -> dict[str, Any]:
+    """Return ``config.json`` whole.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    value = read_json(run / "config.json")
+    if not isinstance(value, dict):
+        raise RunError(f"run {run.name}: config.json is missing or damaged")
+    return value
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds, or None where it cannot be read."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def config(run: Path) -> RunConfig:
+    """Return the configuration of a run."""
+    return RunConfig.from_dict(document(run)["config"])
+
+
+def facts(run: Path) -> dict[str, Any]:
+    """Return what was recorded of the data and versions when the run was made."""
+    return dict(document(run).get("facts", {}))
+
+
+def split(run: Path) -> Split:
+    """Return the split of a run."""
+    return Split.from_dict(document(run)["split"])
+
+
+def label(run: Path) -> RunLabel:
+    """Return the title and note that a person gave the run; empty where nobody did."""
+    plain = read_json(run / "label.json")
+    words = plain if isinstance(plain, dict) else {}
+    return RunLabel(title=str(words.get("title", "")), note=str(words.get("note", "")))
+
+
+def set_label(run: Path, *, title: str | None = None, note: str | None = None) -> RunLabel:
+    """Change title or note (None leaves it) and return the label; control characters go."""
+    changed = label(run)
+    if title is not None:
+        changed = replace(changed, title=" ".join(_printable(title).split())[:MAX_TITLE])
+    if note is not None:
+        changed = replace(changed, note=_printable(note).strip()[:MAX_NOTE])
+    files.write_json(run / "label.json", asdict(changed))
+    return changed
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+
+
+def previews(run: Path) -> dict[int, list[Path]]:
+    """Return epoch -> the preview pictures of that epoch, in slice order."""
+    found: dict[int, list[Path]] = {}
+    for path in sorted((run / "previews").glob("epoch-*-*.webp")):
+        found.setdefault(int(path.stem.split("-")[1]), []).append(path)
+    return found
+
+
+def write_evaluation(path: Path, evaluation: Evaluation) -> None:
+    """Write an evaluation as JSON, atomically."""
+    files.write_json(path, asdict(evaluation))
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Read what :func:`write_evaluation` wrote.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    try:
+        return Evaluation.from_dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{path} is not a readable evaluation ({error})") from error
+
+
+def evaluation(run: Path) -> Evaluation | None:
+    """Return the run's own ``result.json`` on its held-out slices, once it exists."""
+    path = run / "result.json"
+    return read_evaluation(path) if path.is_file() else None

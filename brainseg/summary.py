@@ -1,0 +1,151 @@
+"""From the scores of single slices to the numbers of a table: means, spreads, misses, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from brainseg import calibration, statistics
+from brainseg.types import TUMOURS, CalibrationCounts, CaseScore, Evaluation, Summary
+
+QUARTERS = ("smallest quarter", "second quarter", "third quarter", "largest quarter")
+OVERLAPS = ("iou", "precision", "sensitivity", "specificity")
+DISTANCES = ("hausdorff95_px", "surface_distance_px", "hausdorff95_mm", "surface_distance_mm")
+
+
+def patient_of(case: CaseScore) -> str:
+    """Return whose slice this is; a slice of nobody known is its own patient."""
+    return case.patient or f"slice {case.number}"
+
+
+def summarise(cases: Sequence[CaseScore]) -> Summary:
+    """Reduce cases to the table's numbers; None where nothing defines one.
+
+    Every score but the accuracies is over the slices with a tumour. ``misses`` is the share of
+    them on which no pixel was hit, ``false_alarms`` the share of tumour-free slices on which any
+    was painted. ``X_undefined`` counts the slices with a tumour that have no X.
+    """
+    ill = [case for case in cases if case.truth_px > 0]
+    well = [case for case in cases if case.truth_px == 0]
+    result: Summary = {
+        "slices": len(cases),
+        "tumour_slices": len(ill),
+        "patients": len({case.patient for case in ill if case.patient is not None}),
+        **_dice(ill),
+    }
+    for name in (*OVERLAPS, *DISTANCES):
+        values = _known(ill, name)
+        result[name] = _mean(values)
+        result[f"{name}_undefined"] = len(ill) - len(values)
+    result["hausdorff95_px_median"] = _quantile(_known(ill, "hausdorff95_px"), 0.5)
+    result["accuracy"] = _mean([case.accuracy for case in cases])
+    result["background_accuracy"] = _mean([case.background_accuracy for case in cases])
+    result["misses"] = _mean([float(not case.dice) for case in ill])
+    result["tumour_free_slices"] = len(well)
+    result["false_alarms"] = _mean([float(case.predicted_px > 0) for case in well])
+    return result
+
+
+def _dice(ill: Sequence[CaseScore]) -> Summary:
+    dices = [case.dice or 0.0 for case in ill]
+    patients = [patient_of(case) for case in ill]
+    low, high = statistics.bootstrap_interval(dices, patients)
+    return {
+        "dice": _mean(dices),
+        "dice_low": low,
+        "dice_high": high,
+        "dice_q1": _quantile(dices, 0.25),
+        "dice_median": _quantile(dices, 0.5),
+        "dice_q3": _quantile(dices, 0.75),
+        "dice_patients": _mean(list(statistics.group_means(dices, patients).values())),
+    }
+
+
+def _known(cases: Sequence[CaseScore], name: str) -> list[float]:
+    values = [getattr(case, name) for case in cases]
+    return [value for value in values if value is not None]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def _quantile(values: Sequence[float], share: float) -> float | None:
+    return float(np.quantile(values, share)) if len(values) else None
+
+
+def by_tumour(cases: Sequence[CaseScore]) -> dict[str, Summary]:
+    """Return the summary of each kind of tumour there is."""
+    groups = {kind: [case for case in cases if case.tumour == kind] for kind in TUMOURS}
+    return {kind: summarise(group) for kind, group in groups.items() if group}
+
+
+def by_size(cases: Sequence[CaseScore]) -> dict[str, Summary]:
+    """Return the summary of each quarter of the slices with a tumour, by the tumour's size.
+
+    Size is the share of the slice, so that files of any size compare; ``share_low`` and
+    ``share_high`` of a quarter are its smallest and largest. Nothing for fewer than four slices.
+    """
+    ill = sorted((case for case in cases if case.truth_px > 0), key=lambda c: c.tumour_share)
+    if len(ill) < len(QUARTERS):
+        return {}
+    found: dict[str, Summary] = {}
+    for name, places in zip(QUARTERS, np.array_split(np.arange(len(ill)), 4), strict=True):
+        part = [ill[place] for place in places]
+        ends: Summary = {"share_low": part[0].tumour_share, "share_high": part[-1].tumour_share}
+        found[name] = summarise(part) | ends
+    return found
+
+
+def evaluation(
+    cases: Sequence[CaseScore],
+    counts: CalibrationCounts | None,
+    *,
+    model: str,
+    data: str,
+    threshold: float,
+    orientation: str,
+) -> Evaluation:
+    """Return the evaluation that these cases make; ``ece`` joins its summary."""
+    return Evaluation(
+        model=model,
+        data=data,
+        threshold=threshold,
+        orientation=orientation,
+        cases=tuple(cases),
+        summary=summarise(cases) | {"ece": None if counts is None else calibration.ece(counts)},
+        by_tumour=by_tumour(cases),
+        by_size=by_size(cases),
+        calibration=counts,
+    )
+
+
+def pool(parts: Sequence[Evaluation]) -> Evaluation:
+    """Return the evaluation of all cases of several, such as the folds of a cross-validation.
+
+    The cases are summarised anew; a slice that is in two parts counts twice. Model, threshold and
+    the like are the first part's.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not parts:
+        raise ValueError("there is no evaluation to pool")
+    counted = [part.calibration for part in parts if part.calibration is not None]
+    first = parts[0]
+    return evaluation(
+        [case for part in parts for case in part.cases],
+        calibration.add(counted) if len(counted) == len(parts) else None,
+        model=first.model,
+        data=first.data,
+        threshold=first.threshold,
+        orientation=first.orientation,
+    )
+
+
+def compare(first: Evaluation, second: Evaluation) -> statistics.Comparison:
+    """Compare the Dice of two networks on the slices with a tumour that both were scored on."""
+    scores = [{c.number: c.dice or 0.0 for c in e.cases if c.truth_px} for e in (first, second)]
+    patients = {case.number: patient_of(case) for case in first.cases}
+    return statistics.compare(scores[0], scores[1], patients)

@@ -1,0 +1,135 @@
+"""The light process beside every worker: ``python -m brainseg.training.supervisor``.
+
+It waits for the run's turn without a backend in memory, starts the worker, and writes down how the
+worker ended where that could not do it itself. The worker shares the locks, so that a killed
+supervisor costs the account of the end and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from brainseg import runs
+from brainseg.training import queue
+from brainseg.training.process import Claim, claim
+
+_PAUSE_SECONDS = 0.3
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def stop_on_signals(run: Path) -> None:
+    """Make the signals that end a process ask for a stop that saves first."""
+
+    def ask(number: int, _: object) -> None:
+        with suppress(OSError):
+            (run / "stop").write_text(signal.Signals(number).name)
+
+    for number in _SIGNALS:
+        signal.signal(number, ask)
+
+
+def record(run: Path, state: str, reason: str) -> None:
+    """Append a change of state; with a full disk, in the room that was kept for it."""
+    (run / ".reserve").unlink(missing_ok=True)
+    event = {"kind": "state", "state": state, "reason": reason, "time": time.time()}
+    with suppress(OSError):
+        runs.append_event(run, event)
+        print(f"{state}: {reason}", flush=True)
+
+
+def supervise(claimed: Claim) -> int:
+    """Wait for a device, train, and return the exit status: 0 finished or stopped, 1 failed."""
+    run = claimed.run
+    stop_on_signals(run)
+    try:
+        device = queue.wait(claimed.ticket, pause=lambda: _asked_to_stop(run))
+        if device is None:
+            record(run, "stopped", f"{stopped_by(run)} while it waited")
+            return 0
+        return _train(claimed, device)
+    finally:
+        (run / "stop").unlink(missing_ok=True)
+        os.close(claimed.lock)
+
+
+def stopped_by(run: Path) -> str:
+    """Return who asked for the stop, in words."""
+    wish = runs.stop_wish(run)
+    by_you = wish in (None, runs.NOW, runs.EPOCH, "SIGINT")
+    return "stopped by you" if by_you else f"stopped by signal {wish}"
+
+
+def _asked_to_stop(run: Path) -> bool:
+    time.sleep(_PAUSE_SECONDS)
+    return runs.stop_wish(run) is not None
+
+
+def _train(claimed: Claim, device: queue.Device) -> int:
+    run, before = claimed.run, _out_of_memory_kills()
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "brainseg.training.worker", str(run)],
+        stdin=subprocess.DEVNULL,
+        pass_fds=(claimed.lock, device.handle),
+        env=os.environ | _only(device),
+    )
+    os.close(device.handle)
+    code = worker.wait()
+    states = [event for event in runs.events(run) if event["kind"] == "state"]
+    if states[-1]["state"] in ("queued", "running"):
+        record(run, "failed", _how_it_ended(code, before))
+        return 1
+    return 0 if states[-1]["state"] in ("finished", "stopped") else 1
+
+
+def _only(device: queue.Device) -> Mapping[str, str]:
+    """Return the environment in which the worker sees its own GPU and no other."""
+    kind, _, number = device.name.partition("-")
+    return {"CUDA_VISIBLE_DEVICES": number} if kind == "gpu" else {}
+
+
+def _how_it_ended(code: int, kills_before: int | None) -> str:
+    if code >= 0:
+        return f"failed with exit code {code}"
+    if code != -signal.SIGKILL:
+        return f"killed (signal {-code}, {signal.Signals(-code).name})"
+    kills = _out_of_memory_kills()
+    certain = kills is not None and kills_before is not None and kills > kills_before
+    return f"killed (signal 9), {'' if certain else 'by hand or likely '}out of memory"
+
+
+def _out_of_memory_kills() -> int | None:
+    """Return how many processes the kernel has killed for memory, or None where it does not say."""
+    with suppress(OSError, ValueError, IndexError):
+        counts = Path("/proc/vmstat").read_text().split("\noom_kill ")
+        return int(counts[1].split()[0])
+    return None
+
+
+def run_here(run: Path) -> int:
+    """Train in this process's terminal, after waiting for the run's turn.
+
+    Raises:
+        RunError: the run cannot be claimed.
+    """
+    return supervise(claim(run))
+
+
+def main() -> int:
+    """Supervise the run that :func:`process.start` claimed for us."""
+    run, ticket, *handles = sys.argv[1:]
+    lock, place = map(int, handles)
+    for handle in (lock, place):
+        os.set_inheritable(handle, False)
+    held = queue.Ticket(path=Path(ticket), handle=place)
+    return supervise(Claim(run=Path(run), lock=lock, ticket=held))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""What somebody who watches a run wants to know besides its state: from its folder, no backend."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainseg import liveness, runs
+from brainseg.training import hardware
+from brainseg.training.recipes import RunConfig
+from brainseg.types import EpochRecord, RunStatus
+
+_PREVIEWS = 4  # slices, as ``fit.PREVIEWS``
+_RECENT = 5  # epochs; the first one also compiles the network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in an epoch a run is: ``batch`` of ``batches`` are done; then it validates."""
+
+    epoch: int
+    batch: int
+    batches: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Early stopping: ``waited`` of ``allowed`` epochs went by without a better score."""
+
+    waited: int
+    allowed: int
+
+    @property
+    def left(self) -> int:
+        """Epochs that may still go by."""
+        return max(0, self.allowed - self.waited)
+
+
+def place(run: Path) -> Place | None:
+    """Return where in its epoch a run is, or None where it has not said."""
+    try:
+        epoch, batch, batches = map(int, (run / "progress").read_text().split())
+    except (OSError, ValueError):
+        return None
+    return Place(epoch=epoch, batch=batch, batches=batches) if 0 <= batch <= batches else None
+
+
+def share_done(status: RunStatus, at: Place | None) -> float:
+    """Return the part of all epochs that is done, 0..1, the one under way included."""
+    done = float(status.epoch)
+    if at is not None and at.epoch == status.epoch + 1 and at.batches:
+        done += at.batch / at.batches
+    return min(1.0, done / max(status.epochs, 1))
+
+
+def seconds_left(
+    status: RunStatus, history: Sequence[EpochRecord], at: Place | None = None
+) -> float | None:
+    """Return the seconds that the epochs left would take, None while nothing is trained."""
+    if status.state not in ("running", "stopping") or not history:
+        return None
+    usual = statistics.median(record.seconds for record in history[-_RECENT:])
+    return (1.0 - share_done(status, at)) * status.epochs * usual
+
+
+def patience(config: RunConfig, history: Sequence[EpochRecord]) -> Patience | None:
+    """Return how early stopping stands; None where the run never stops early, or has no epoch."""
+    if not config.patience or not history:
+        return None
+    best = max((record.epoch for record in history if record.best), default=0)
+    return Patience(waited=history[-1].epoch - best, allowed=config.patience)
+
+
+def previews(run: Path, epoch: int) -> list[Path]:
+    """Return the preview pictures of one epoch, in slice order, without listing all epochs'."""
+    named = [run / "previews" / f"epoch-{epoch:05d}-{number}.webp" for number in range(_PREVIEWS)]
+    return [path for path in named if path.is_file()]
+
+
+def memory_mb(run: Path) -> float | None:
+    """Return the memory that the run's worker uses, None where it is not at work."""
+    worker = runs.process_of(run)
+    if worker is None or not liveness.is_alive(worker):
+        return None
+    return hardware.memory_mb(worker.pid)
+
+
+def doing(run: Path) -> str | None:
+    """Return what a run does apart from training an epoch, in words; None while it trains."""
+    said = [event for event in runs.events(run) if event["kind"] in ("phase", "facts", "epoch")]
+    if not said or said[-1]["kind"] == "epoch":
+        return None
+    return str(said[-1].get("text")) if said[-1]["kind"] == "phase" else None

@@ -1,0 +1,58 @@
+"""F15: however often a training is stopped and resumed, every number stays the same."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+
+from brainseg import runs
+from brainseg.types import Split
+from tests.chaos.tools import Tell, tiny
+
+SPLIT = Split(train=tuple(range(40)), val=tuple(range(40, 48)), test=(), seed=0, unit="slice")
+
+
+def test_f15_stops_and_resumes_change_no_number(tmp_path: Path, tell: Tell, full: bool) -> None:
+    from brainseg.training.fit import Data, Trainer
+    from brainseg.training.reporter import Reporter
+
+    class StopsAt(Reporter):
+        left = -1
+
+        def stop_requested(self) -> bool:
+            self.left -= 1
+            return self.left == 0
+
+    noise = np.random.default_rng(0)
+    images = (noise.random((48, 32, 32)) * 255).astype(np.uint8)
+    masks = np.zeros_like(images)
+    masks[:, 8:20, 10:22] = 1
+    data = Data(images=images, masks=masks, train=SPLIT.train, val=SPLIT.val)
+    stops, draw = 20 if full else 3, random.Random(5)
+    config = tiny(Path("x"), epochs=stops * 2, batch_size=4, ema_decay=0.98)
+    assert config.augment == "reference"
+
+    def train(run: Path, left: int) -> bool:
+        trainer = Trainer(config, run / "checkpoint", StopsAt(run, "unet"))
+        trainer.reporter.left = left
+        if (run / "checkpoint").exists():
+            trainer.restore()
+        return trainer.fit(data)
+
+    for name in ("whole", "parts"):
+        (tmp_path / name).mkdir()
+        runs.write_config(tmp_path / name, config, SPLIT)
+    assert train(tmp_path / "whole", -1)
+    for stop in range(stops):
+        assert not train(tmp_path / "parts", draw.randint(2, 20)), stop
+    assert train(tmp_path / "parts", -1)
+    whole, parts = (
+        [(r.loss, r.dice, r.accuracy, r.val_loss, r.val_dice) for r in runs.history(folder)]
+        for folder in (tmp_path / "whole", tmp_path / "parts")
+    )
+    worst = float(np.abs(np.array(whole) - np.array(parts)).max())
+    seen = f"largest difference {worst:g} over {len(whole)} epochs"
+    tell("F15", f"{stops} stops and resumes with augmentation", "loss differs by 0", seen)
+    assert worst == 0

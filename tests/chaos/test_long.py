@@ -1,0 +1,68 @@
+"""F24: hours of training and watching cost no memory and no handles (shortened, scaled up)."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from brainseg import runs
+from brainseg.training import process
+from brainseg.types import EpochRecord
+from tests.chaos.tools import MakeRun, Tell, epochs_of, wait
+
+LIMIT_MB_AN_HOUR = 5.0
+
+
+def test_f24_watching_a_run_of_300_epochs_costs_nothing(make_run: MakeRun, tell: Tell) -> None:
+    run = make_run()
+    numbers = dict.fromkeys(EpochRecord.__dataclass_fields__, 0.5) | {"best": False}
+    with (run / "events.jsonl").open("a") as log:
+        for epoch in range(1, 301):
+            event = {"kind": "epoch", "time": 1.0} | numbers | {"epoch": epoch}
+            log.write(json.dumps(event) + "\n")
+    me = psutil.Process()
+    runs.status(run)
+    handles, before = me.num_fds(), me.memory_info().rss
+    begun = time.perf_counter()
+    polls = 300
+    for _ in range(polls):
+        assert runs.status(run).epoch == 300
+        assert len(runs.list_runs()) >= 1
+    each = (time.perf_counter() - begun) / polls
+    grown = (me.memory_info().rss - before) / 2**20
+    assert me.num_fds() == handles
+    assert grown < 5
+    seen = f"{each * 1000:.1f} ms a poll, {grown:.1f} MB, handles constant"
+    tell("F24", f"{polls} polls of a run of 300 epochs", "< 200 ms, memory and handles flat", seen)
+
+
+def test_f24_a_long_training_does_not_grow(make_run: MakeRun, tell: Tell, full: bool) -> None:
+    if not full:
+        pytest.skip("minutes of training; `make chaos` takes them")
+    minutes = 12.0
+    run = make_run()
+    process.start(run)
+    wait(lambda: len(epochs_of(run)) >= 20)
+    worker = psutil.Process(runs.process_of(run).pid)
+    points: list[tuple[float, float]] = []
+    handles: set[int] = set()
+    begun = time.monotonic()
+    while (at := time.monotonic() - begun) < minutes * 60:
+        runs.status(run)
+        runs.history(run)
+        points.append((at / 3600, worker.memory_info().rss / 2**20))
+        handles.add(worker.num_fds())
+        time.sleep(1)
+    later = np.array(points[len(points) // 3 :])
+    slope = float(np.polyfit(later[:, 0], later[:, 1], 1)[0])
+    epochs = len(epochs_of(run))
+    runs.request_stop(run, now=True)
+    wait(lambda: not runs.is_locked(run), 60)
+    seen = f"{epochs} epochs, {slope:+.1f} MB an hour, {max(handles) - min(handles)} handles apart"
+    tell("F24", f"{minutes:.0f} minutes of epochs", "slope < 5 MB an hour, handles constant", seen)
+    assert slope < LIMIT_MB_AN_HOUR, seen
+    assert max(handles) - min(handles) <= 2

@@ -1,0 +1,50 @@
+"""What the chaos tests share: waiting with a deadline, a tiny run, a process with a fault."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from brainseg import runs
+from brainseg.training.recipes import RunConfig, recipe
+
+CHAOS = Path(__file__).resolve().parent
+WRITER = CHAOS / "writer.py"
+Tell = Callable[[str, str, str, str], None]
+MakeRun = Callable[..., Path]
+
+
+def wait(reached: Callable[[], bool], seconds: float = 180, what: object = "") -> float:
+    """Wait for something and return how long it took."""
+    begun = time.monotonic()
+    while not reached():
+        assert time.monotonic() - begun < seconds, what or reached
+        time.sleep(0.02)
+    return time.monotonic() - begun
+
+
+def tiny(data: Path, **overrides: object) -> RunConfig:
+    """A network whose epochs take a fraction of a second."""
+    settings = {"size": 32, "base": 2, "depth": 1, "batch_size": 8, "threads": 1, "patience": 0}
+    return recipe("quick", model="unet", data=str(data), **settings | {"epochs": 5000} | overrides)
+
+
+def python(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python with the faults of ``environment`` armed."""
+    return subprocess.run(
+        [sys.executable, *map(str, words)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def epochs_of(run: Path) -> list[int]:
+    """The epochs that the log has, in order of writing."""
+    return [event["epoch"] for event in runs.events(run) if event["kind"] == "epoch"]

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import ablate
+from brainseg.training.recipes import RunConfig
+
+MARK = "<!-- ablations -->"
+
+
+def _words(out: Path, *more: str) -> list[str]:
+    return ["--data", "d", "--tumour-free", "t", "--out", str(out), *more]
+
+
+def _row(one, dice: float) -> dict:
+    return {
+        "variant": one.arm, "change": ablate.VARIANTS[one.arm], "seed": one.config.seed,
+        "model": "unet", "size": 64, "epochs": 1, "parameters": 1000, "dice": dice,
+        "dice_low": None, "dice_high": None, "misses": 0.1, "false_alarms": None,
+        "tumour_slices": 9, "glioma": dice / 2, "core_seconds": 60.0,
+    }  # fmt: skip
+
+
+def test_every_variant_is_a_valid_run_that_differs_from_the_baseline(tmp_path: Path):
+    planned = ablate.planned_runs(ablate.parse(_words(tmp_path)))
+    configs: dict[str, RunConfig] = {one.arm: one.config for one in planned}
+    assert list(configs) == list(ablate.VARIANTS)
+    baseline = configs["baseline"].to_dict()
+    for name, change in ablate.VARIANTS.items():
+        plain = configs[name].to_dict()
+        assert {key for key in plain if plain[key] != baseline[key]} == set(change)
+
+
+def test_only_and_seeds_choose_the_runs(tmp_path: Path):
+    options = ablate.parse(_words(tmp_path, "--only", "ema-off", "baseline", "--seeds", "2"))
+    names = [one.name for one in ablate.planned_runs(options)]
+    assert names == [f"unet-{n}-seed{s}" for n in ("ema-off", "baseline") for s in (0, 1)]
+
+
+def test_the_table_compares_seed_by_seed_and_shows_what_is_undefined_as_a_dash(tmp_path: Path):
+    options = ablate.parse(_words(tmp_path, "--only", "baseline", "loss-dice", "--seeds", "2"))
+    planned = ablate.planned_runs(options)
+    rows = [_row(one, d) for one, d in zip(planned, (0.5, 0.7, 0.6, 0.9), strict=True)]
+    lines = ablate.table(rows).splitlines()
+    assert len(lines) == 4
+    assert lines[3].split(" | ")[1:8] == [
+        "loss dice", "2", "0.750", "0.600 0.900", "+0.150", "0.375", "0.100",
+    ]  # fmt: skip
+    assert lines[2].split(" | ")[5] == "-"
+    assert " - " in lines[3]
+    assert all(line.count("|") == lines[0].count("|") for line in lines)
+
+
+def test_an_interrupted_ablation_goes_on_and_writes_the_document_as_it_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    document = tmp_path / "ABLATIONS.md"
+    document.write_text(f"before\n{MARK}\nNot run yet.\n{MARK}\nafter\n")
+    monkeypatch.setattr(ablate, "DOC", document)
+    trained: list[str] = []
+
+    def train(one, out: Path) -> None:
+        if len(trained) == 1 and one.name not in trained and not going_on:
+            raise KeyboardInterrupt
+        trained.append(one.name)
+
+    monkeypatch.setattr(ablate, "train", train)
+    monkeypatch.setattr(ablate, "measure", lambda one, *_: _row(one, 0.5))
+    words = _words(tmp_path / "out", "--only", "baseline", "ema-off")
+    going_on = False
+    with pytest.raises(KeyboardInterrupt):
+        ablate.main(words)
+    assert "`baseline`" in document.read_text()
+    assert "Not run yet" not in document.read_text()
+    going_on = True
+    ablate.main(words)
+    assert trained == ["unet-baseline-seed0", "unet-ema-off-seed0"]
+    assert len(json.loads((tmp_path / "out" / "ablations.json").read_text())) == 2
+    text = document.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "`ema-off`" in text
+    assert "python -m benchmarks.ablate" in text
+    assert "`ema-off`" in capsys.readouterr().out
+
+
+def test_the_shipped_document_has_its_marks():
+    assert ablate.DOC.read_text().count(MARK) == 2

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from brainseg import cli
+from brainseg.training import estimate
+from brainseg.training.recipes import recipe
+
+TINY = ["--recipe", "quick", "--size", "32", "--base", "2", "--depth", "2", "--epochs", "3"]
+
+
+def test_the_verb_measures_both_networks_and_remembers(
+    demo_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["estimate", "--data", str(demo_data), "--model", "unet", *TINY]
+    assert cli.main([*words, "--also", "resunet", "--json"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    found = {line["model"]: line for line in told if line["kind"] == "estimate"}
+    assert set(found) == {"unet", "resunet"}
+    shares = [line["share"] for line in told if line["kind"] == "progress"]
+    assert shares == sorted(shares)
+    for model, line in found.items():
+        settings = {"size": 32, "base": 2, "depth": 2}
+        config = recipe("quick", model=model, data="elsewhere", **settings)
+        measured = estimate.known(config)
+        assert measured is not None
+        assert measured.step_seconds == line["step_seconds"] > 0
+        assert measured.steps >= 3
+        assert line["total_seconds"] > 3 * line["epoch_seconds"]
+
+
+def test_nothing_is_known_before_it_is_measured() -> None:
+    assert estimate.known(recipe("quick", model="unet", data="x")) is None
+
+
+def test_the_process_is_asked_for_exactly_these_settings(
+    demo_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    class Process:
+        returncode = 2
+
+        def __init__(self, words: list[str], **_: object) -> None:
+            asked.append(words)
+
+        def poll(self) -> int:
+            return 2
+
+    monkeypatch.setattr("subprocess.Popen", Process)
+    both = [
+        recipe("quick", model=model, data=str(demo_data), base=4, initial="unet")
+        for model in ("unet", "resunet")
+    ]
+    job = estimate.start(both)
+    words = " ".join(asked[0])
+    assert "brainseg estimate" in words
+    assert "--model unet" in words
+    assert "--base 4" in words
+    assert words.endswith("--json --also resunet")
+    assert "--from" not in words
+    job.report.write_text("noise\nbrainseg: the reason\n")
+    assert not job.running
+    assert job.last() == {}
+    assert job.problem() == "brainseg: the reason"

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from brainseg import liveness, runs
+from brainseg.errors import RunError
+from brainseg.training import process, supervisor
+from brainseg.training.recipes import recipe
+from brainseg.types import Split
+
+SPLIT = Split(train=(1, 2), val=(3,), test=(4,), seed=7, unit="patient")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "1.png").touch()
+    return runs.create(recipe("quick", model="unet", data=str(data)), SPLIT)
+
+
+@pytest.mark.parametrize(
+    ("code", "kills", "said"),
+    [
+        (3, (0, 0), "failed with exit code 3"),
+        (-9, (0, 1), "killed (signal 9), out of memory"),
+        (-9, (0, 0), "killed (signal 9), by hand or likely out of memory"),
+        (-11, (None, None), "killed (signal 11, SIGSEGV)"),
+    ],
+)
+def test_how_a_worker_ended_is_said(
+    monkeypatch: pytest.MonkeyPatch, code: int, kills: tuple[int | None, int | None], said: str
+):
+    monkeypatch.setattr(supervisor, "_out_of_memory_kills", lambda: kills[1])
+    assert supervisor._how_it_ended(code, kills[0]) == said
+
+
+def test_a_stop_while_waiting_is_obeyed_and_leaves_no_lock(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    before = {number: signal.getsignal(number) for number in supervisor._SIGNALS}
+    busy = liveness.take(runs.find(run.name).parent / ".device.lock")
+    assert busy is not None
+    claimed = process.claim(run)
+    assert runs.status(run).queue_place == 1
+    runs.request_stop(run)
+    try:
+        assert supervisor.supervise(claimed) == 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    status = runs.status(run)
+    assert (status.state, status.reason) == ("stopped", "stopped by you while it waited")
+    assert not runs.is_locked(run)
+    assert not (run / "stop").exists()
+
+
+def test_a_run_is_claimed_once(run: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(process, "_LEAVING_SECONDS", 0.0)
+    claimed = process.claim(run)
+    with pytest.raises(RunError, match="already being worked on"):
+        process.claim(run)
+    claimed.close()
+    process.claim(run).close()
+
+
+def test_a_signal_is_a_stop_with_its_name(run: Path):
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    hangup = signal.getsignal(signal.SIGHUP)
+    try:
+        supervisor.stop_on_signals(run)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+        signal.signal(signal.SIGHUP, hangup)
+    assert runs.stop_wish(run) == "SIGTERM"
+    assert supervisor.stopped_by(run) == "stopped by signal SIGTERM"
+
+
+def test_nothing_is_signalled_on_a_pid_alone(run: Path):
+    me = liveness.identify(1)
+    assert me is not None
+    (run / "process.json").write_text('{"pid": 1, "started": -1.0, "boot": "x"}')
+    assert not process.end(run)

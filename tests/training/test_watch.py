@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from brainseg import files, liveness, runs
+from brainseg.training import watch
+from brainseg.training.recipes import recipe
+from brainseg.types import EpochRecord, RunStatus
+
+STATUS = RunStatus(
+    run_id="a", state="running", reason=None, epoch=2, epochs=12, created=0.0, started=0.0,
+    updated=0.0, best_epoch=1, best_dice=0.1,
+)  # fmt: skip
+
+
+def records(count: int, best: int = 1) -> tuple[EpochRecord, ...]:
+    return tuple(
+        EpochRecord(
+            epoch=e, seconds=2.0, elapsed=2.0 * e, learning_rate=1e-3, loss=1.0, val_loss=1.0,
+            dice=0.1, val_dice=0.1, accuracy=0.9, val_accuracy=0.9, val_background_accuracy=0.9,
+            val_dice_loss=0.9, slices_per_second=1.0, best=e <= best,
+        )
+        for e in range(1, count + 1)
+    )  # fmt: skip
+
+
+def test_time_left_comes_from_the_last_epochs_and_shrinks_within_one() -> None:
+    assert watch.seconds_left(STATUS, records(2)) == pytest.approx(10 * 2.0)
+    half = watch.Place(epoch=3, batch=5, batches=10)
+    assert watch.seconds_left(STATUS, records(2), half) == pytest.approx(9.5 * 2.0)
+
+
+def test_nobody_knows_the_time_left_before_the_first_epoch_or_after_the_end() -> None:
+    assert watch.seconds_left(STATUS, ()) is None
+    assert watch.seconds_left(replace(STATUS, state="finished"), records(2)) is None
+
+
+def test_a_place_left_from_an_earlier_epoch_adds_nothing() -> None:
+    old = watch.Place(epoch=2, batch=10, batches=10)
+    assert watch.share_done(STATUS, old) == pytest.approx(2 / 12)
+
+
+def test_patience_counts_the_epochs_since_the_best() -> None:
+    config = recipe("reference", model="unet", data="x", patience=5)
+    assert watch.patience(config, records(4, best=3)) == watch.Patience(waited=1, allowed=5)
+    assert watch.patience(config, records(9, best=3)).left == 0
+    assert watch.patience(replace(config, patience=0), records(4)) is None
+
+
+@pytest.mark.parametrize("text", ["", "3", "3 x 4", "3 9 4"])
+def test_a_damaged_place_is_no_place(tmp_path: Path, text: str) -> None:
+    (tmp_path / "progress").write_text(text)
+    assert watch.place(tmp_path) is None
+
+
+def test_the_place_is_what_the_reporter_wrote(tmp_path: Path) -> None:
+    from brainseg.training.reporter import Reporter
+
+    Reporter(tmp_path, "unet").progress(3, 4, 10)
+    assert watch.place(tmp_path) == watch.Place(epoch=3, batch=4, batches=10)
+
+
+def test_memory_is_that_of_the_named_process_and_of_no_other(tmp_path: Path) -> None:
+    me = liveness.identify(os.getpid())
+    assert me is not None
+    files.write_json(tmp_path / "process.json", me.to_dict())
+    assert (watch.memory_mb(tmp_path) or 0) > 10
+    files.write_json(tmp_path / "process.json", {**me.to_dict(), "started": me.started - 1})
+    assert watch.memory_mb(tmp_path) is None
+
+
+def test_a_phase_is_what_the_run_does_until_an_epoch_ends(tmp_path: Path) -> None:
+    assert watch.doing(tmp_path) is None
+    runs.append_event(tmp_path, {"kind": "phase", "text": "reads the slices", "time": 0.0})
+    assert watch.doing(tmp_path) == "reads the slices"
+    runs.append_event(tmp_path, {"kind": "epoch", "epoch": 1, "time": 0.0})
+    assert watch.doing(tmp_path) is None

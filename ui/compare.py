@@ -1,0 +1,180 @@
+"""What the Compare screen is steered with: the pair, the tour of the slices, the scatter of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from brainseg.data.catalog import Catalog
+from brainseg.networks import NetworkRef
+from brainseg.types import Sample
+from ui import (
+    cache,
+    cases,
+    charts,
+    compare_charts,
+    compare_scores,
+    evaluation,
+    evaluation_view,
+    frame,
+    widgets,
+)
+from ui.compare_scores import Pair
+
+SAMPLE = "compare.sample"
+_TOUR = "compare.tour"
+_SCORES_EVERY = 0.5  # seconds between two looks at a scoring that runs
+
+
+def pick_pair() -> tuple[NetworkRef, NetworkRef]:
+    """Let the user choose two networks; stops the screen where there are none to choose from."""
+    names = [ref.name for ref in widgets.need_networks()]
+    other = "resunet" if "resunet" in names else names[min(1, len(names) - 1)]
+    return (
+        widgets.pick_network("compare.first", "First network", "unet"),
+        widgets.pick_network("compare.second", "Second network", other),
+    )
+
+
+def need_two(first: NetworkRef, second: NetworkRef) -> None:
+    """Stop the screen, with the way out, where both are the same network."""
+    if first != second:
+        return
+    text = "**That is the same network twice.** Two are needed to compare."
+    others = [ref for ref in cache.networks() if ref != first]
+    if others:
+        frame.empty_state(
+            text, f"Compare with {others[0].label}", lambda: _choose_second(others[0]),
+            icon=":material/compare:",
+        )  # fmt: skip
+    else:
+        frame.empty_state(text, "Train another", "train", icon=":material/compare:")
+    st.stop()
+
+
+def _choose_second(ref: NetworkRef) -> None:
+    st.session_state["compare.second"] = ref.label
+
+
+def choose_slices(refs: Sequence[NetworkRef], catalog: Catalog) -> evaluation.Numbers:
+    """Return the slices that the scatter and the tour go over: held-out ones where known."""
+    parts = evaluation.choices(refs, catalog)
+    if not parts:
+        return ()
+    chosen = st.session_state.get("compare.part")
+    return parts.get(chosen) or next(iter(parts.values()))
+
+
+def first_slice(catalog: Catalog) -> int | None:
+    """Return the slice to start with: the first glioma, since there the networks differ most."""
+    gliomas = (s.number for s in catalog.with_truth if s.tumour == "glioma")
+    return next(gliomas, None)
+
+
+def tour(pair: Pair | None) -> None:
+    """Show the buttons that lead to where the networks differ most, and to the worst slices."""
+    why = None if pair else "Score the slices first: below the pictures."
+    orders = (
+        ("differ", "Differ most", "D", "alt_route", compare_scores.most_different),
+        ("worst", "Worst", "W", "trending_down", compare_scores.worst),
+    )
+    for name, label, key, icon, order in orders:
+        ranked = order(pair) if pair else []
+        st.button(
+            label, icon=f":material/{icon}:", shortcut=key, key=f"compare.{name}",
+            disabled=not ranked, on_click=_tour, args=(name, ranked),
+            help=why or f"Go to the next slice in this order; {len(ranked):,} slices",
+        )  # fmt: skip
+
+
+def _tour(name: str, ranked: Sequence[int]) -> None:
+    """Go on with the order where this tour stands; from its start after anything else."""
+    at = st.session_state.get(_TOUR, {})
+    here = at.get("place", -1) if at.get("name") == name else -1
+    stands = 0 <= here < len(ranked) and ranked[here] == st.session_state.get(SAMPLE)
+    place = (here + 1) % len(ranked) if stands else 0
+    st.session_state[_TOUR] = {"name": name, "place": place}
+    st.session_state[SAMPLE] = ranked[place]
+
+
+def facts(sample: Sample, pair: Pair | None) -> str:
+    """Return what is known of the slice, and where it stands in both orders."""
+    known = cases.facts_of(sample)
+    for order, words in (
+        (compare_scores.most_different, "difference rank {} of {}"),
+        (compare_scores.worst, "worst rank {} of {}"),
+    ):
+        ranked = order(pair) if pair else []
+        if sample.number in ranked:
+            known += f" · {words.format(ranked.index(sample.number) + 1, len(ranked))}"
+    return known
+
+
+def all_slices(
+    refs: tuple[NetworkRef, NetworkRef], catalog: Catalog, chosen: evaluation.Numbers,
+    pair: Pair | None, present: int,
+) -> None:  # fmt: skip
+    """Show every slice as a dot, or how to get there; never waits for a network."""
+    parts = list(evaluation.choices(refs, catalog))
+    if not chosen:
+        st.caption("No slice here has a known mask, so there is no Dice to plot.")
+        return
+    st.markdown("**Every slice, one dot each**")
+    if len(parts) > 1:
+        st.selectbox("Slices", parts, key="compare.part", width=420)
+    evaluation_view.warn_of_training(refs, catalog, chosen)
+    if pair:
+        _scatter(pair, (refs[0].label, refs[1].label), present)
+        return
+    job = compare_scores.job(refs, catalog, chosen)
+    work = len(compare_scores.missing(refs, catalog, chosen)) * len(chosen)
+    if job is None and work <= compare_scores.AT_ONCE:
+        job = compare_scores.start(refs, catalog, chosen)
+    if job is not None and job.error is None:
+        st.fragment(_follow, run_every=_SCORES_EVERY)(refs, catalog, chosen)
+        return
+    if job is not None:
+        st.error(frame.plain(job.error or ""), icon=":material/error:")
+    st.button(
+        f"Score {len(chosen):,} slices with both networks", key="compare.score",
+        icon=":material/scatter_plot:", on_click=compare_scores.start, args=(refs, catalog, chosen),
+    )  # fmt: skip
+    st.caption(
+        f"{work:,} predictions, made in the background while you look around; the result is kept. "
+        "It shows every slice as a dot, and leads to those on which the networks differ most."
+    )
+
+
+def _follow(
+    refs: tuple[NetworkRef, NetworkRef], catalog: Catalog, chosen: evaluation.Numbers
+) -> None:
+    job = compare_scores.job(refs, catalog, chosen)
+    if job is None or not job.running:
+        st.rerun()
+    text = f"Scoring every slice: {job.done:,} of {job.total:,}"
+    st.progress(min(1.0, job.done / max(1, job.total)), text=text)
+
+
+def _scatter(pair: Pair, names: tuple[str, str], present: int) -> None:
+    shown = compare_scores.points(pair)
+    if not shown:
+        st.caption("No slice here has a tumour, so there is no Dice to plot.")
+        return
+    figure = compare_charts.every_slice(shown, names, present=present)
+    st.plotly_chart(
+        figure, key="compare.scatter", on_select=_open_clicked, selection_mode="points",
+        config=charts.CONFIG, alt=f"Dice of every slice, {names[0]} against {names[1]}",
+    )  # fmt: skip
+    own = " and ".join(f"{e.threshold:g}" for e in pair)
+    st.caption(
+        f"Click a dot to open its slice. {frame.plain(compare_scores.told(pair, names))} "
+        f"At the networks' own thresholds ({own})."
+    )
+
+
+def _open_clicked() -> None:
+    clicked = st.session_state["compare.scatter"].selection.points
+    for point in clicked[:1]:
+        data = point.get("customdata")
+        st.session_state[SAMPLE] = int(data[0] if isinstance(data, list) else data)

@@ -1,0 +1,151 @@
+"""How sure the result is, in plain numbers: what was found, what nearly was, and what is known."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from brainseg import gate, metrics
+from brainseg.gate import Verdict
+from brainseg.networks import NetworkRef
+from ui import cache, frame, pictures
+from ui.segment_study import Finding, Look, Study
+
+_LOW, _HIGH = 0.3, 0.7
+_GO_ON = "segment.not-a-head"
+
+
+def passes_gate(study: Study, refs: Sequence[NetworkRef]) -> bool:
+    """Warn of an upload that looks like no head MRI; True if it does, or the user goes on."""
+    verdict = verdict_of(study, refs)
+    if verdict is None or verdict.accepted:
+        return True
+    st.warning(frame.plain(_capital(verdict.reason or "")), icon=":material/front_hand:")
+    accepted = st.session_state.setdefault(_GO_ON, [])
+    if study.scene in accepted:
+        return True
+    st.button(
+        "Segment it all the same", key="segment.go-on", icon=":material/arrow_forward:",
+        on_click=accepted.append, args=(study.scene,),
+        help="The networks answer to any picture; what they say of this one means nothing.",
+    )  # fmt: skip
+    return False
+
+
+def verdict_of(study: Study, refs: Sequence[NetworkRef]) -> Verdict | None:
+    """Return the gate's verdict on the middle slice of an upload; None for a dataset's slice."""
+    if study.sample is not None or not refs:
+        return None
+    return _verdict(study.scene, refs[0].name, study)
+
+
+@st.cache_data(max_entries=8, show_spinner=False, scope="session")
+def _verdict(scene: str, name: str, _study: Study) -> Verdict:
+    return gate.judge(_study.volume.slice(_study.middle), cache.segmenter(name))
+
+
+def say_if_nothing_found(look: Look, found: Sequence[Finding]) -> None:
+    """Say which networks see no tumour on this slice, and how far from one they are."""
+    silent = []
+    for finding in found:
+        if look.mask(finding).any() or look.index in look.corrected(finding):
+            continue
+        highest = int(finding.slices.of(look.index).max()) / pictures.STEPS
+        hint = (
+            f"is {highest:.3f}: a threshold of that or less would show something"
+            if highest > 0
+            else f"is below {1 / pictures.STEPS}: no threshold would show anything"
+        )
+        silent.append(
+            f"**{frame.plain(finding.label)}: no tumour found on this slice** at threshold "
+            f"{look.threshold:.3f}. Its highest probability {hint}."
+        )
+    if silent:
+        silent.append("That nothing was found is no finding: the networks miss tumours too.")
+        st.info("  \n".join(silent), icon=":material/search_off:")
+
+
+def show(study: Study, found: Sequence[Finding], look: Look) -> None:
+    """Say what speaks for and against this result, all of it computed from this slice."""
+    with st.container(border=True):
+        st.markdown("**How sure is this?**")
+        lines = [_border(finding, look) for finding in found]
+        single = [finding for finding in found if finding.ref.kind != "ensemble"]  # not its members
+        lines += [_agreement(first, second, look) for first, second in combinations(single, 2)]
+        lines += _gate_line(study, [finding.ref for finding in found])
+        lines += [line for finding in found if (line := _card_line(finding.ref))]
+        st.markdown("\n".join(f"- {line}" for line in lines))
+        st.toggle(
+            "Compute the uncertainty of this slice", key="segment.uncertainty",
+            help="Entropy of the mean over the eight turned and mirrored views, 0 to 1. Then "
+            "choose Heat: uncertainty above the pictures.",
+        )  # fmt: skip
+
+
+def _border(finding: Finding, look: Look) -> str:
+    """How much the area depends on where the threshold stands: little where the border is sharp."""
+    levels = finding.slices.of(look.index)
+    wide, narrow = (
+        int(np.count_nonzero(levels >= round(t * pictures.STEPS))) for t in (_LOW, _HIGH)
+    )
+    name = frame.plain(finding.label)
+    highest = int(levels.max()) / pictures.STEPS
+    return (
+        f"{name}: highest probability {highest:.3f}; from threshold {_LOW} to {_HIGH} its area "
+        f"goes from {wide:,} to {narrow:,} px"
+    )
+
+
+def _agreement(first: Finding, second: Finding, look: Look) -> str:
+    names = f"{frame.plain(first.label)} and {frame.plain(second.label)}"
+    score = metrics.dice(metrics.confusion(look.mask(first), look.mask(second)))
+    if math.isnan(score):
+        return f"{names} agree that nothing is there at this threshold"
+    return f"{names} agree with a Dice of {score:.3f} on this slice"
+
+
+def _gate_line(study: Study, refs: Sequence[NetworkRef]) -> list[str]:
+    verdict = verdict_of(study, refs)
+    if verdict is None or verdict.distance is None or verdict.limit is None:
+        return []
+    how = "within" if verdict.accepted else "beyond"
+    return [
+        f"The scan lies {verdict.distance:.1f} standard deviations from the heads the network was "
+        f"trained on, {how} the limit of {verdict.limit:.1f}"
+    ]
+
+
+def _card_line(ref: NetworkRef) -> str | None:
+    """What the model card says of misses and false alarms; None where nothing was measured."""
+    known = _card(str(ref.folder))
+    misses, alarms = known.get("misses"), known.get("false_alarms")
+    if misses is None or alarms is None:
+        return None
+    return (
+        f"{frame.plain(ref.label)} on patients it never saw: missed {misses:.0%} of the slices "
+        f"with a tumour, painted one on {alarms:.0%} of the tumour-free ones (model card)"
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _card(folder: str) -> dict[str, Any]:
+    from pathlib import Path
+
+    try:
+        told = json.loads((Path(folder) / "results.json").read_text(encoding="utf-8"))
+        return {
+            "misses": told["upright"]["all"]["misses"],
+            "false_alarms": told["tumour-free"]["all"]["false_alarms"],
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:] + "." * (not text.endswith("."))

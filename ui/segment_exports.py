@@ -1,0 +1,133 @@
+"""What can be taken away from the Segment screen; nothing is made before the click."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import streamlit as st
+
+from brainseg import __version__
+from brainseg.data import masks as files
+from brainseg.gate import Verdict
+from brainseg.measure import measure
+from ui import frame, pictures
+from ui.segment_doubt import verdict_of
+from ui.segment_study import Finding, Look, Study
+
+
+def offer(study: Study, found: Sequence[Finding], look: Look) -> None:
+    """Offer pictures of this slice, masks of the whole study in its own geometry, and a report."""
+    st.markdown("**Take it with you**")
+    verdict = verdict_of(study, [finding.ref for finding in found])  # not known after the click
+    stem = study.name if study.depth == 1 else f"{study.name}_slice-{look.index + 1}"
+    with st.container(horizontal=True):
+        for finding in found:
+            _button(
+                f"{finding.label} mask", lambda one=finding: files.png_mask(look.mask(one)),
+                f"{stem}_{finding.ref.name}_mask.png", "image/png",
+            )  # fmt: skip
+        _button("Overlay", lambda: _overlay(study, found, look), f"{stem}_overlay.png", "image/png")
+        _button(
+            "Report", lambda: report(study, found, look, verdict), f"{study.name}_report.json",
+            "application/json",
+        )  # fmt: skip
+    if study.files:
+        _offer_volumes(study, found, look)
+    if any(look.corrected(finding) for finding in found):
+        st.caption("Masks that were corrected by hand are exported as corrected.")
+
+
+def _offer_volumes(study: Study, found: Sequence[Finding], look: Look) -> None:
+    """Offer NIfTI and DICOM where the upload was one; when every slice is segmented."""
+    with st.container(horizontal=True):
+        for finding in found:
+            ready = finding.slices.complete
+            wait = None if ready else "Segment all slices first."
+            if is_nifti(study):
+                _button(
+                    f"{finding.label} NIfTI mask",
+                    lambda one=finding: files.nifti_mask(study.files[0][1], look.masks(one)),
+                    f"{study.name}_{finding.ref.name}_mask.nii.gz", "application/gzip", wait,
+                )  # fmt: skip
+            elif is_dicom(study):
+                _button(
+                    f"{finding.label} DICOM SEG",
+                    lambda one=finding: files.dicom_seg(
+                        [data for _, data in study.files], look.masks(one),
+                        model=one.label, volume_index=study.volume_index,
+                    ),
+                    f"{study.name}_{finding.ref.name}_seg.dcm", "application/dicom", wait,
+                )  # fmt: skip
+
+
+def is_nifti(study: Study) -> bool:
+    """Whether the upload was a NIfTI file, plain or gzip."""
+    data = study.files[0][1]
+    return data[:2] == b"\x1f\x8b" or data[344:348] in (b"n+1\0", b"ni1\0") or data[4:8] == b"n+2\0"
+
+
+def is_dicom(study: Study) -> bool:
+    """Whether the upload was DICOM files, or a zip, which holds nothing else of several slices."""
+    data = study.files[0][1]
+    return data[128:132] == b"DICM" or (data[:2] == b"PK" and study.volume.spacing_mm is not None)
+
+
+def _button(
+    label: str, make: Callable[[], bytes], name: str, mime: str, wait: str | None = None
+) -> None:
+    st.download_button(
+        frame.plain(label), make, name, mime, icon=":material/download:",
+        key=f"segment.download.{label}", on_click="ignore", disabled=wait is not None, help=wait,
+    )  # fmt: skip
+
+
+def _overlay(study: Study, found: Sequence[Finding], look: Look) -> bytes:
+    drawn = {finding.colour: look.mask(finding) for finding in found}
+    return pictures.overlay_png(study.volume.voxels[look.index], drawn, study.volume.window)
+
+
+def report(
+    study: Study, found: Sequence[Finding], look: Look, verdict: Verdict | None = None
+) -> bytes:
+    """Return what was found and how, as JSON: no number in it that was not computed or read."""
+    told: dict[str, Any] = {
+        "brainseg": __version__,
+        "disclaimer": frame.DISCLAIMER,
+        "scan": {
+            "source": study.volume.source,
+            "files": [
+                {"name": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+                for name, data in study.files
+            ],
+            "shape": list(study.volume.voxels.shape),
+            "spacing_mm": study.volume.spacing_mm,
+            "slice_shown": look.index + 1,
+        },
+        "gate": None if verdict is None else asdict(verdict),
+        "threshold": look.threshold,
+        "results": [_result(study, finding, look) for finding in found],
+    }
+    return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _result(study: Study, finding: Finding, look: Look) -> dict[str, Any]:
+    known = [int(i) + 1 for i in finding.slices.known.nonzero()[0]]
+    corrected = [index + 1 for index in look.corrected(finding)]
+    measured = asdict(measure(look.masks(finding), study.volume.spacing_mm))
+    if not finding.slices.complete:  # of a part nobody asked for
+        for name in ("volume_ml", "largest_diameter_mm", "largest_diameter_slice", "components"):
+            measured[name] = None
+    if measured["largest_diameter_slice"] is not None:
+        measured["largest_diameter_slice"] += 1
+    return {
+        "network": finding.ref.name,
+        "network_checksum": finding.fingerprint,
+        "slices_segmented": known,
+        "slices_corrected_by_hand": corrected,
+        "highest_probability": int(finding.slices.levels.max()) / pictures.STEPS,
+        **measured,
+    }

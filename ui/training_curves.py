@@ -1,0 +1,135 @@
+"""The pictures of the Train screen: curves of one run or many, and slices epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from brainseg import runs
+from brainseg.errors import RunError
+from brainseg.training import watch
+from ui import charts, live_chart, training_table
+from ui.training_words import NETWORKS, name_of
+
+COLOURS = "train.colours"  # run id -> the colour that it keeps while this session lasts
+DEFINITIONS = (
+    "**Dice** is 2 |A ∩ B| / (|A| + |B|), scored for each slice and then averaged; slices without "
+    "tumour in truth and prediction are left out. **Solid**: validation, slices the network does "
+    "not learn from. **Dotted**: training. **Faint**: as measured, under its smoothed line. "
+    "**Ring**: the best epoch, whose weights are kept, {best} Drag to zoom, double-click for all."
+)
+MONITORS = {
+    "val_dice_loss": "by the lowest validation Dice loss (1 - Dice of the probabilities).",
+    "val_dice": "by the highest validation Dice.",
+}
+
+
+def show(run_ids: Sequence[str]) -> None:
+    """Draw Dice, accuracy and loss of runs over each other, and their numbers side by side."""
+    axis, smoothing, log = _controls()
+    curves = _read(run_ids)
+    if not curves:
+        return
+    identity = tuple((c.label, c.colour, c.best_epoch, c.records[-1]) for c in curves)
+    for place, metric in zip(_places(), ("dice", "accuracy", "loss"), strict=True):
+        with place:
+            title = charts.TITLES[metric]
+            st.markdown(f"**{title}**")
+            last = [f"{c.label}: {getattr(c.records[-1], 'val_' + metric):.3f}" for c in curves]
+            drawn = _figure(identity, metric, axis, smoothing, log, _curves=curves)
+            live_chart.show(drawn, f"train.{metric}", f"{title}. {'; '.join(last)}")
+    best = MONITORS[runs.config(runs.find(run_ids[0])).monitor]
+    st.caption(DEFINITIONS.format(best=best))
+    training_table.side_by_side(run_ids)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _figure(
+    identity: tuple[Any, ...],
+    metric: str,
+    axis: charts.Axis,
+    smoothing: float,
+    log: bool,
+    *,
+    _curves: Sequence[charts.Curve],
+) -> dict[str, Any]:
+    """Draw a figure once for every state of the runs: most looks come between two epochs."""
+    return live_chart.plain(
+        charts.learning_curves(_curves, metric, axis=axis, smoothing=smoothing, log=log)
+    )
+
+
+def _controls() -> tuple[charts.Axis, float, bool]:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        axis = st.segmented_control(
+            "Horizontal axis", ("epoch", "time"), default="epoch", required=True,
+            key="train.axis", format_func=str.capitalize,
+        )  # fmt: skip
+        scale = st.segmented_control(
+            "Loss axis", ("linear", "log"), default="linear", required=True, key="train.scale",
+            format_func=str.capitalize,
+        )  # fmt: skip
+        smoothing = st.slider(
+            "Smoothing", 0.0, 0.95, 0.6, 0.05, key="train.smoothing", width=200,
+            help="Weight of the past in an exponential mean, with its start corrected; 0: none.",
+        )  # fmt: skip
+    return ("time" if axis == "time" else "epoch"), smoothing, scale == "log"
+
+
+def _places() -> list[st.delta_generator.DeltaGenerator]:
+    return [st.container(), *st.columns(2)]
+
+
+def _read(run_ids: Sequence[str]) -> list[charts.Curve]:
+    kept: dict[str, str] = st.session_state.setdefault(COLOURS, {})
+    curves = []
+    names = [name_of(run_id) for run_id in run_ids]
+    for run_id, name, colour in zip(
+        run_ids, names, charts.colours(run_ids, kept), strict=True
+    ):  # fmt: skip
+        kept[run_id] = colour
+        try:
+            records = runs.history(runs.find(run_id))
+        except RunError:  # deleted meanwhile
+            continue
+        best = max((record.epoch for record in records if record.best), default=None)
+        label = name if names.count(name) == 1 else run_id
+        if records:
+            curves.append(
+                charts.Curve(label=label, colour=colour, records=records, best_epoch=best)
+            )
+    return curves
+
+
+def previews(run: Path) -> None:
+    """Show the four validation slices at an epoch of choice; the slider follows new epochs."""
+    epochs = [record.epoch for record in runs.history(run)]
+    if not epochs or not watch.previews(run, epochs[-1]):
+        return
+    st.subheader("The same validation slices, epoch by epoch", anchor=False)
+    epoch = epochs[-1]
+    if len(epochs) > 1:
+        key = f"train.preview.{run.name}"
+        _stay_at_the_end(key, epochs)
+        epoch = st.select_slider("Epoch", epochs, key=key)
+    grid = st.grid(4, min_column_width=150, gap="small")
+    for number, path in enumerate(watch.previews(run, epoch), start=1):
+        alt = f"Validation slice {number} after epoch {epoch}"
+        grid.image(str(path), width="stretch", alt=alt)
+    model = runs.config(run).model
+    colour = {"unet": "blue", "resunet": "orange"}[model]
+    st.caption(
+        f"Truth: yellow outline. {NETWORKS[model]}: {colour} outline, at probability 0.5, "
+        f"after epoch {epoch}."
+    )
+
+
+def _stay_at_the_end(key: str, epochs: Sequence[int]) -> None:
+    """Let the slider follow new epochs while it stands at the last one."""
+    seen = st.session_state.get(f"{key}.last")
+    if st.session_state.get(key) in (None, seen) or st.session_state[key] not in epochs:
+        st.session_state[key] = epochs[-1]
+    st.session_state[f"{key}.last"] = epochs[-1]

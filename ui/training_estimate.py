@@ -1,0 +1,99 @@
+"""What a training will cost, before one commits: the device, and the time from measured steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+
+from brainseg.training import estimate, hardware
+from brainseg.training.estimate import Job, Measurement
+from brainseg.training.recipes import RunConfig
+from brainseg.types import Split
+from ui import frame
+from ui.training_words import NETWORKS, duration, roughly
+
+LONG_SECONDS = 2 * 3600.0  # beyond this a word about faster ways is in place
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def _device() -> str:
+    return hardware.describe()
+
+
+@st.cache_resource(show_spinner=False)
+def _jobs() -> dict[str, Job]:
+    return {}
+
+
+def show(configs: Sequence[RunConfig], split: Split) -> None:
+    """Say what training runs on here and how long it would take, or offer to measure it."""
+    st.markdown(f":material/memory: Trains on {frame.plain(_device())}.")
+    found = {config: estimate.known(config) for config in configs}
+    missing = [config for config, measured in found.items() if measured is None]
+    job = _jobs().get(_key(configs))
+    if not missing:
+        _jobs().pop(_key(configs), None)
+        st.markdown(":material/timer: " + sentence(found, split))
+    elif job is not None and job.running:
+        st.fragment(_watch, run_every=1)(configs)
+    else:
+        _offer(configs, missing, job)
+
+
+def _key(configs: Sequence[RunConfig]) -> str:
+    return "+".join(estimate.key(config) for config in configs)
+
+
+def _offer(configs: Sequence[RunConfig], missing: list[RunConfig], job: Job | None) -> None:
+    if job is not None:
+        _jobs().pop(_key(configs))
+        st.warning(f"It could not be measured: {frame.plain(job.problem())}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Measure how long it takes", icon=":material/timer:", key="train.estimate"):
+            _jobs()[_key(configs)] = estimate.start(missing)
+            st.rerun(scope="app")
+        st.caption("Runs a few steps of exactly this in a process of its own: half a minute or so.")
+
+
+def _watch(configs: Sequence[RunConfig]) -> None:
+    """Show how far the measuring is; called again every second while it lasts."""
+    job = _jobs().get(_key(configs))
+    if job is None or not job.running:
+        st.rerun(scope="app")
+    told = job.last()
+    network = NETWORKS.get(told.get("model", ""), "")
+    text = f"{told.get('text', 'Starts')} · {network}" if network else "Starts"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        seconds = duration(time.monotonic() - job.begun)
+        st.progress(float(told.get("share", 0.0)), text=f"{text} · {seconds}")
+        if st.button("Cancel", icon=":material/close:", key="train.estimate.cancel"):
+            job.cancel()
+            _jobs().pop(_key(configs), None)
+            st.rerun(scope="app")
+
+
+def sentence(found: dict[RunConfig, Measurement], split: Split) -> str:
+    """Return how long the run or runs would take, and on what that rests."""
+    parts, whole = [], 0.0
+    for config, measured in found.items():
+        epoch = estimate.epoch_seconds(config, measured, split)
+        total = estimate.total_seconds(config, measured, split)
+        whole += total
+        parts.append(
+            f"{NETWORKS[config.model]}: {config.epochs} epochs of {_short(epoch)} would take about "
+            f"**{roughly(total)}** here, with {measured.memory_mb / 1024:.1f} GB of memory"
+        )
+    words = "; ".join(parts) + f". Measured over {next(iter(found.values())).steps} steps"
+    if any(measured.busy for measured in found.values()):
+        words += " beside another training, so alone it is faster"
+    words += "; early stopping may end it before."
+    on_cpu = all(measured.device.startswith("CPU") for measured in found.values())
+    if whole > LONG_SECONDS and on_cpu:
+        words += " That is long for a CPU: fewer epochs, a smaller side or base, or a GPU help."
+    return words
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)

@@ -1,0 +1,111 @@
+"""Runs that ended while somebody was watching, and the doors from a finished run to its use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from brainseg import paths, runs
+from brainseg.errors import BrainsegError
+from brainseg.types import RunStatus
+from ui import cache, frame
+from ui.training_words import ALIVE, name_of
+
+STATES = "train.states"  # run id -> state at the last look
+FOLDERS = "train.folders"  # how many run folders there were
+ENDED = "train.ended"  # run ids whose end was not announced yet
+LINES = "train.news"  # run ids whose line stands until it is dismissed
+
+
+def look() -> None:
+    """See whether a run began, ended or changed; then draw the whole screen again, so it agrees.
+
+    Only what was alive is read again, and the list of folders.
+    """
+    known: dict[str, str] = st.session_state.setdefault(STATES, {})
+    now = {run_id: _state(run_id) for run_id, state in known.items() if state in ALIVE}
+    same = all(state == known[run_id] for run_id, state in now.items())
+    if not same or st.session_state.get(FOLDERS) != _folders():
+        st.rerun(scope="app")
+
+
+def _state(run_id: str) -> str | None:
+    try:
+        return runs.status(runs.find(run_id)).state
+    except BrainsegError:  # deleted meanwhile
+        return None
+
+
+def _folders() -> tuple[str, ...]:
+    try:
+        return tuple(sorted(path.name for path in paths.runs().iterdir() if path.is_dir()))
+    except OSError:
+        return ()
+
+
+def announce(watched: str | None) -> None:
+    """Say once, in passing, what ended since the last look, and keep a line for finished runs."""
+    for run_id in st.session_state.pop(ENDED, []):
+        state = _state(run_id)
+        if state == "finished":
+            st.toast(f"**{frame.plain(name_of(run_id))}** has finished.", icon=":material/check:")
+            st.session_state.setdefault(LINES, []).append(run_id)
+        elif state in ("failed", "lost"):
+            st.toast(f"**{frame.plain(name_of(run_id))}** {state}.", icon=":material/error:")
+    for run_id in st.session_state.get(LINES, []):
+        if run_id != watched and _state(run_id) == "finished":
+            finished(run_id, dismiss=True)
+
+
+def remember(statuses: Sequence[RunStatus]) -> None:
+    """Keep the states as the screen shows them now; what changed since the last time is news."""
+    known: dict[str, str] = st.session_state.get(STATES, {})
+    for status in statuses:
+        if known.get(status.run_id) in ALIVE and status.state not in ALIVE:
+            st.session_state.setdefault(ENDED, []).append(status.run_id)
+    st.session_state[STATES] = {status.run_id: status.state for status in statuses}
+    st.session_state[FOLDERS] = _folders()
+
+
+def _dismiss(run_id: str) -> None:
+    st.session_state[LINES] = [one for one in st.session_state.get(LINES, []) if one != run_id]
+
+
+def finished(run_id: str, *, dismiss: bool = False) -> None:
+    """Say how a finished run ended, with the links that open its network elsewhere."""
+    run = runs.find(run_id)
+    status = runs.status(run)
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
+        best = "" if status.best_dice is None else (
+            f": best validation Dice **{status.best_dice:.3f}** at epoch {status.best_epoch}"
+        )  # fmt: skip
+        name = frame.plain(name_of(run_id))
+        text = f":green[:material/check_circle:] **{name}** has finished{best}."
+        st.markdown(text, width="stretch")
+        links(run)
+        if dismiss:
+            st.button(
+                "Dismiss", icon=":material/close:", type="tertiary", key=f"train.dismiss.{run_id}",
+                on_click=_dismiss, args=(run_id,),
+            )  # fmt: skip
+
+
+def links(run: Path) -> None:
+    """Link to the screens that use the run's network; the address carries run and dataset."""
+    refs = {ref.folder: ref for ref in cache.networks()}
+    ref = refs.get(run / "network")
+    if ref is None:
+        return
+    config = runs.config(run)
+    data = next((d.label for d in cache.datasets() if Path(d.root) == Path(config.data)), None)
+    shipped = next((r.label for r in refs.values() if r.name == config.model), None)
+    wanted = {
+        "segment": ("Segment", ":material/ink_highlighter:", {"networks": ref.label}),
+        "compare": ("Compare", ":material/compare:", {"first": ref.label, "second": shipped}),
+        "evaluate": ("Evaluate", ":material/leaderboard:", {"networks": ref.label}),
+    }
+    for page, (label, icon, choices) in wanted.items():
+        query = {f"{page}.{k}": v for k, v in {"dataset": data, **choices}.items() if v}
+        frame.link(page, label, icon=icon, query=query)

@@ -1,0 +1,67 @@
+"""How the Train screen speaks: names of runs, lengths of time, what to do after a failure."""
+
+from __future__ import annotations
+
+from brainseg import runs
+from brainseg.errors import RunError
+from brainseg.types import RunStatus
+
+ALIVE = ("queued", "running", "stopping")
+BADGES = {
+    "queued": (":material/hourglass_empty:", "gray"),
+    "running": (":material/play_arrow:", "blue"),
+    "stopping": (":material/pause:", "orange"),
+    "stopped": (":material/pause:", "orange"),
+    "finished": (":material/check:", "green"),
+    "failed": (":material/error:", "red"),
+    "lost": (":material/link_off:", "red"),
+}
+NETWORKS = {"unet": "UNet", "resunet": "ResUNet"}
+# A word of a reason, and what mends it; the first that fits is said.
+_MENDS = (
+    ("disk full", "Make room on the disk, then resume: it goes on from its last checkpoint."),
+    ("diverged", "Start again with a smaller learning rate; the best weights so far are kept."),
+    ("nan", "Start again with a smaller learning rate; the best weights so far are kept."),
+    ("memory", "Start again with a smaller batch, input side or base; or free memory and resume."),
+    ("data", "Put the data back where they were, then resume."),
+    ("hold slice", "Put the data back where they were, then resume."),
+)
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words: ``"40 s"``, ``"3 min 20 s"``, ``"2 h 5 min"``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def roughly(seconds: float) -> str:
+    """Return an estimated length of time without digits that nobody can know."""
+    if seconds < 90:
+        return f"{max(10, round(seconds / 10) * 10)} seconds"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} minutes"
+    hours = seconds / 3600
+    return f"{hours:.1f} hours" if hours < 10 else f"{round(hours)} hours"
+
+
+def name_of(run_id: str) -> str:
+    """Return what the user called a run, else its id."""
+    try:
+        return runs.label(runs.find(run_id)).title or run_id
+    except RunError:
+        return run_id
+
+
+def what_next(status: RunStatus) -> str:
+    """Return the sentence that follows "failed" or "lost": what can be done now."""
+    reason = (status.reason or "").lower()
+    for word, mend in _MENDS:
+        if word in reason:
+            return mend
+    if status.epoch:
+        return "Resume goes on from its last checkpoint; no finished epoch is repeated."
+    return "Resume begins again; if it ends the same way, the log below says more."
