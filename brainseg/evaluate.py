@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainseg import calibration, metrics, runs, summary, surface
+from brainseg import calibration, metrics, runs, summary, surface, thresholds
 from brainseg.data.catalog import Catalog, read_image, read_mask, upright
 from brainseg.data.patients import PatientFacts, facts_for, pixel_mm
 from brainseg.ensemble import Ensemble
@@ -88,7 +88,7 @@ def evaluate(
         orientation: ``"file"`` as stored, ``"upright"`` as displayed, or upright and then turned
             by one of the other symmetries of the square in ``scores.SYMMETRY_NAMES``.
         threshold: of the probability; the network's own by default.
-        progress: called with (done, of) after every slice.
+        progress: called with (done, of) after every slice; what it raises ends the scoring.
 
     Raises:
         ConfigError: no such orientation.
@@ -101,12 +101,13 @@ def evaluate(
     homes = _homes(catalogs, chosen)
     facts = {home.root: facts_for(home.samples) for home in catalogs}
     level = segmenter.config.threshold if threshold is None else threshold
-    cases, counts = [], []
+    cases, counts, swept = [], [], []
     for done, (home, sample) in enumerate(homes, start=1):
         image, truth = _turned(*_read(sample), home, orientation)
         prediction = segmenter.predict(Scan(pixels=image))
         mm = _pixel_mm(sample, facts[home.root], image)
         cases.append(score(sample, prediction, truth, level, mm=mm))
+        swept.append(thresholds.count(prediction.probability, truth))
         if truth.any():
             counts.append(calibration.count(prediction.probability, truth))
         if progress:
@@ -114,6 +115,7 @@ def evaluate(
     return summary.evaluation(
         cases,
         calibration.add(counts),
+        thresholds.add(swept),
         model=segmenter.name,
         data=", ".join(c.name for c in catalogs),
         threshold=level,

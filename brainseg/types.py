@@ -19,6 +19,7 @@ from brainseg.scores import CaseScore as CaseScore
 from brainseg.scores import Confusion as Confusion
 from brainseg.scores import Evaluation as Evaluation
 from brainseg.scores import Summary as Summary
+from brainseg.scores import ThresholdCounts as ThresholdCounts
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
