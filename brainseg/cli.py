@@ -119,14 +119,20 @@ def _protocol(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verb = verbs.add_parser("evaluate", help="score a network on slices with a mask")
-    verb.add_argument("--model", required=True, metavar="PATH|NAME")
+    verb = verbs.add_parser("evaluate", help="score networks on slices with a mask")
+    verb.add_argument(
+        "--model", action="append", required=True, metavar="PATH|NAME",
+        help="again for each network to compare, on the slices that all of them may be scored on",
+    )  # fmt: skip
     verb.add_argument("--data", type=Path, required=True, metavar="DIR")
     verb.add_argument("--tumour-free", type=Path, metavar="DIR")
     verb.add_argument("--ids", choices=("test", "val", "all"), default="test")
     verb.add_argument("--run", dest="split_run", metavar="RUN", help="whose test or val ids")
     verb.add_argument("--fold", type=int, nargs="+", help="only these folds, whatever --ids says")
     verb.add_argument("--orientation", choices=ORIENTATIONS, default="file")
+    verb.add_argument(
+        "--report", type=Path, metavar="FILE", help="one HTML file: tables, figures, galleries"
+    )
     _options(verb)
     verb.set_defaults(run=commands.evaluate)
 

@@ -21,6 +21,7 @@ from brainseg.data import catalog as catalogs
 from brainseg.data.catalog import Catalog, Problem
 from brainseg.errors import BrainsegError, DataError
 from brainseg.networks import NetworkRef
+from brainseg.training.planning import TUMOUR_FREE_FIRST
 from brainseg.types import BoolArray, FloatArray, Prediction, Sample, Scan
 
 if TYPE_CHECKING:
@@ -57,6 +58,16 @@ def _catalog(root: str, stamp: tuple[int, ...]) -> Catalog:
 def catalog(root: str) -> Catalog:
     """Return the index of a dataset folder, read again whenever files came or went."""
     return _catalog(root, _stamp(root))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _tumour_free(root: str, stamp: tuple[int, ...]) -> Catalog:
+    return catalogs.read_catalog(Path(root), first_number=TUMOUR_FREE_FIRST, tumour_free=True)
+
+
+def tumour_free(root: str) -> Catalog:
+    """Return a folder whose slices the user vouches to be tumour-free, numbers out of the way."""
+    return _tumour_free(root, _stamp(root))
 
 
 def _settings_file() -> Path:

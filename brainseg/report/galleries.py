@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 
 from brainseg import overlay, palette
-from brainseg.data.pixels import Orientation, turn_upright
-from brainseg.types import BoolArray, CaseScore, FloatArray
+from brainseg.data.catalog import Catalog
+from brainseg.data.pixels import Orientation, read_image, read_mask, turn_upright
+from brainseg.report.frame import colours
+from brainseg.types import BoolArray, CaseScore, Evaluation, FloatArray, Scan
 
+if TYPE_CHECKING:
+    from brainseg.ensemble import Ensemble
+    from brainseg.inference import Segmenter
+    from brainseg.refine import Refined
+
+    Predictor = Segmenter | Ensemble | Refined
+
+SIDE = 320  # of a picture in a report
 KINDS = ("Worst", "Median", "Best", "Missed", "False alarms")
 
 
@@ -76,3 +87,22 @@ def picture(
     if truth is not None and truth.any():
         drawn = overlay.outline(drawn, turn_upright(truth, orientation), palette.TRUTH, thickness)
     return overlay.encode(drawn)
+
+
+def drawer(
+    predictors: Sequence[Predictor], catalogs: Sequence[Catalog], results: Sequence[Evaluation]
+) -> Callable[[int, CaseScore], bytes]:
+    """Return what draws a slice under the network at that place, predicting it again."""
+    shown = colours([e.model for e in results])
+    homes = {sample.number: (home, sample) for home in catalogs for sample in home.samples}
+
+    def draw(place: int, case: CaseScore) -> bytes:
+        home, sample = homes[case.number]
+        image = read_image(sample)
+        found = predictors[place].predict(Scan(pixels=image)).mask(results[place].threshold)
+        return picture(
+            image, read_mask(sample), found, shown[place],
+            orientation=home.orientation, side=SIDE,
+        )  # fmt: skip
+
+    return draw

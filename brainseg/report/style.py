@@ -44,6 +44,16 @@ SYMMETRIES = (
     "The same slices, upright and in the seven other symmetries of the square. People upload "
     "scans in any of them; a spread near 0 means that it does not matter."
 )
+ORIENTATIONS = {
+    "upright": "upright",
+    "mirrored": "mirrored",
+    "rot90": "turned by 90°",
+    "mirrored-rot90": "transposed, as the public files lie",
+    "rot180": "turned by 180°",
+    "mirrored-rot180": "mirrored, by 180°",
+    "rot270": "turned by 270°",
+    "mirrored-rot270": "mirrored, by 270°",
+}
 CSS = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b2430; background: #fff;
