@@ -82,7 +82,7 @@ def picture(
         factor = side / max(drawn.shape[:2])
         size = (round(drawn.shape[1] * factor), round(drawn.shape[0] * factor))
         drawn = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA).astype("uint8")
-    thickness = max(1, max(drawn.shape) // 200)
+    thickness = max(2, max(drawn.shape) // 160)  # one pixel loses its colour in a WebP
     drawn = overlay.outline(drawn, turn_upright(found, orientation), colour, thickness)
     if truth is not None and truth.any():
         drawn = overlay.outline(drawn, turn_upright(truth, orientation), palette.TRUTH, thickness)
