@@ -12,12 +12,10 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from brainseg import overlay, palette
-from brainseg.data.catalog import upright
+from brainseg import overlay
 from brainseg.types import BoolArray, ByteArray, FloatArray
 
 STEPS = 200  # a probability is sent in steps of 1/200, cut so that every step is exact
-THUMBNAIL_SIDE = 240  # twice the size on screen, for dense displays
 DRAWN_SIDE = 1024  # larger scans are drawn at this side and counted at their own
 _LEVELS = np.arange(STEPS + 1, dtype=np.float32) / np.float32(STEPS)
 
@@ -136,18 +134,6 @@ def heat_table() -> str:
     colours = overlay.heat(_LEVELS[np.newaxis])[0]
     table = np.concatenate([colours, np.full((STEPS + 1, 1), 255, dtype=np.uint8)], axis=1)
     return base64.b64encode(table.tobytes()).decode()
-
-
-def thumbnail(pixels: FloatArray, mask: BoolArray | None, orientation: str) -> bytes:
-    """Return a small upright WebP of a slice with its true outline, if there is one."""
-    picture = overlay.grey(upright(pixels, orientation))
-    height, width = picture.shape[:2]
-    scale = THUMBNAIL_SIDE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    if mask is not None and mask.any():
-        small = overlay.outline(small, upright(mask, orientation), palette.TRUTH, 2)
-    return overlay.encode(small, ".webp")
 
 
 def overlay_png(
