@@ -61,22 +61,31 @@ def _averaged(
 ) -> Summary:
     """Return the mean of a value over cases under ``name``, and the ends of its interval."""
     values = [value(case) for case in cases]
-    low, high = statistics.bootstrap_interval(values, [patient_of(case) for case in cases])
-    return {name: _mean(values), f"{name}_low": low, f"{name}_high": high}
+    return {name: _mean(values)} | _interval(name, values, [patient_of(case) for case in cases])
+
+
+def _interval(name: str, values: Sequence[float], patients: Sequence[str]) -> Summary:
+    """Return the ends of the interval; None where all values are alike.
+
+    No draw differs then, and an interval without width would claim to be sure: of no miss in ten
+    slices nobody knows that misses never happen.
+    """
+    low, high = statistics.bootstrap_interval(values, patients)
+    alike = len(set(values)) < 2
+    return {f"{name}_low": None if alike else low, f"{name}_high": None if alike else high}
 
 
 def _dice(ill: Sequence[CaseScore]) -> Summary:
     dices = [case.dice or 0.0 for case in ill]
     of_patients = statistics.group_means(dices, [patient_of(case) for case in ill])
-    low, high = statistics.bootstrap_interval(list(of_patients.values()), list(of_patients))
+    patients = [str(patient) for patient in of_patients]
     return {
         **_averaged("dice", ill, lambda case: case.dice or 0.0),
         "dice_q1": _quantile(dices, 0.25),
         "dice_median": _quantile(dices, 0.5),
         "dice_q3": _quantile(dices, 0.75),
         "dice_patients": _mean(list(of_patients.values())),
-        "dice_patients_low": low,
-        "dice_patients_high": high,
+        **_interval("dice_patients", list(of_patients.values()), patients),
     }
 
 

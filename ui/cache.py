@@ -233,7 +233,9 @@ def _survey(root: str, digest: str) -> Survey:
         with _making_survey:
             return surveys.make(
                 listed,
-                lambda done, total: bar.progress(done / total, text=f"{text}: {done:,} of {total:,}"),
+                lambda done, total: bar.progress(
+                    done / total, text=f"{text}: {done:,} of {total:,}"
+                ),
             )
     finally:
         bar.empty()

@@ -18,8 +18,6 @@ TITLES = {
 
 def planes(view: View) -> dict[int, str]:
     """Return the estimated plane of the slices of all datasets, by their numbers here."""
-    if not hasattr(cache, "planes"):
-        return {}
     return {
         number + evaluation.number_offset(catalog): plane
         for catalog in view.catalogs

@@ -82,6 +82,7 @@ def headline(evaluations: Sequence[Evaluation]) -> None:
             st.metric(
                 e.model, value, interval, delta_color="off", delta_arrow="off", width=200,
             )  # fmt: skip
+    _told_errors(evaluations)
     first = evaluations[0].summary
     of = f"{first['slices']:,} slices"
     if first["patients"]:
@@ -93,6 +94,21 @@ def headline(evaluations: Sequence[Evaluation]) -> None:
         else "Share of these tumour-free slices on which something was painted."
     )
     st.caption(f"{of}. {what} The 95 % interval resamples patients.")
+
+
+def _told_errors(evaluations: Sequence[Evaluation]) -> None:
+    """Say in one line each how many tumours were missed and how many healthy slices painted."""
+    for key, of, words in (
+        ("misses", "tumour_slices", "Tumours missed altogether"),
+        ("false_alarms", "tumour_free_slices", "Tumour-free slices with a tumour painted on"),
+    ):
+        told = [
+            f"{frame.plain(e.model)} {round(e.summary[key] * e.summary[of]):,}"
+            for e in evaluations
+            if e.summary[key] is not None
+        ]
+        if told:
+            st.markdown(f"{words}, of {evaluations[0].summary[of]:,}: **{', '.join(told)}**")
 
 
 def sections(view: View) -> None:

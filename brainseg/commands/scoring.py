@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainseg import files, runs, summary
 from brainseg.commands.console import print_json, progress
-from brainseg.data.catalog import Catalog
+from brainseg.data.catalog import Catalog, read_image, upright
 from brainseg.errors import ConfigError, ScanError
 from brainseg.protocol_results import compared
 from brainseg.types import Evaluation, Sample, Summary
@@ -87,9 +87,22 @@ def _write_report(
     as_filed = options.orientation == "file"
     extras = page.Extras(
         draw=galleries.drawer(predictors, opened, results) if as_filed else None,
+        planes=_planes(opened, {case.number for case in results[0].cases}),
         written=time.strftime("%Y-%m-%d %H:%M"),
     )
     files.write_bytes(options.report, page.render(results, extras).encode())
+
+
+def _planes(opened: list[Catalog], numbers: set[int]) -> dict[int, str]:
+    """Return the estimated plane of these slices."""
+    from brainseg.data.planes import estimate
+
+    return {
+        sample.number: estimate(upright(read_image(sample), home))
+        for home in opened
+        for sample in home.samples
+        if sample.number in numbers
+    }
 
 
 def _shared_numbers(options: Namespace, samples: list[Sample]) -> list[int]:

@@ -7,17 +7,15 @@ BY_KIND = "Dice of every slice, by kind of tumour"
 OUTLINES = "Truth: yellow outline. Prediction: outline in the colour of its network."
 SCORES = (
     "Means over the slices with a tumour, at the files' own size, with 95 % intervals for which "
-    "whole patients are drawn again; a missed tumour counts Dice 0. A score that is not defined "
+    "whole patients are drawn again (none where all of them score alike); a missed tumour counts "
+    "Dice 0. A score that is not defined "
     "on a slice (precision where nothing is painted, a distance where a mask is empty) is left "
     "out of its mean and counted as undefined. Accuracy is over all slices: compare it with the "
     "line below it."
 )
 GROUPS = {
     "kind": "The slices of each kind of tumour apart; dots are means, bars their 95 % intervals.",
-    "plane": (
-        "The plane of a slice is estimated from its picture, not told by the files; where it "
-        "cannot be, the slice is in none of these groups."
-    ),
+    "plane": "The plane of a slice is estimated from its picture: no file states it.",
     "size": (
         "The slices with a tumour, sorted by the tumour's share of the slice, in four equal parts."
     ),
