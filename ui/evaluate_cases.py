@@ -99,15 +99,17 @@ def _first_kind(view: View, place: int) -> str:
 def _list(found: Sequence[CaseScore], of: tuple[str, str]) -> None:
     rows = [
         {
-            "Slice": case.number, "Kind": case.tumour or "", "Patient": case.patient or "",
+            "Slice": case.number,
+            "Kind": "no tumour" if case.tumour == "none" else case.tumour or "",
+            "Patient": case.patient or "",
             "True px": case.truth_px, "Painted px": case.predicted_px,
         }
         for case in found
     ]  # fmt: skip
     key = f"evaluate.list_{'_'.join(of)}"
     st.dataframe(
-        rows, hide_index=True, height=420, key=key, selection_mode="single-row",
-        on_select=lambda: _choose(key), alt="The slices of this list",
+        rows, hide_index=True, height="auto" if len(rows) < 11 else 420, key=key,
+        selection_mode="single-row", on_select=lambda: _choose(key), alt="The slices of this list",
     )  # fmt: skip
     st.caption("Choose a line to see its slice.")
 
