@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 
@@ -65,14 +66,15 @@ def _averaged(
 
 
 def _interval(name: str, values: Sequence[float], patients: Sequence[str]) -> Summary:
-    """Return the ends of the interval; None where all values are alike.
+    """Return the ends of the interval; None where no draw differs from another.
 
-    No draw differs then, and an interval without width would claim to be sure: of no miss in ten
-    slices nobody knows that misses never happen.
+    An interval without width would claim to be sure: of no miss in ten slices nobody knows that
+    misses never happen.
     """
     low, high = statistics.bootstrap_interval(values, patients)
-    alike = len(set(values)) < 2
-    return {f"{name}_low": None if alike else low, f"{name}_high": None if alike else high}
+    if low is None or high is None or math.isclose(low, high, abs_tol=1e-12):
+        low, high = None, None
+    return {f"{name}_low": low, f"{name}_high": high}
 
 
 def _dice(ill: Sequence[CaseScore]) -> Summary:

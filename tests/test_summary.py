@@ -150,11 +150,12 @@ def test_every_mean_has_the_interval_of_its_patients():
     assert (found["dice_low"], found["dice_high"]) == pytest.approx((a, b))
     assert (found["dice_patients_low"], found["dice_patients_high"]) == pytest.approx((a, b))
     # precision: a has 0.5 and 0.7, b only 0.6, so every draw has the mean 0.6
-    assert (found["precision_low"], found["precision_high"]) == pytest.approx((0.6, 0.6))
+    assert found["precision"] == pytest.approx(0.6)
+    assert found["precision_low"] is found["precision_high"] is None
     assert found["precision_undefined"] == 1
 
 
-def test_where_all_values_are_alike_there_is_no_interval():
+def test_where_no_draw_differs_there_is_no_interval():
     cases = [_case(i, 0.5, str(i)) for i in range(5)]
     cases += [_case(9, None, "9", truth_px=0, predicted_px=4), _case(8, None, "8", truth_px=0)]
     found = summary.summarise(cases)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from brainseg.report import exports, galleries
-from ui import cache, evaluate_groups, evaluate_symmetries
+from ui import cache, evaluate_groups, evaluate_symmetries, evaluation
 from ui.evaluation import View
 
 
@@ -47,10 +47,13 @@ def _report(view: View, planes: dict[int, str]) -> Callable[[], str]:
     segmenters = [cache.segmenter(ref.name) for ref in view.refs]
     orientations = evaluate_symmetries.kept(view)
     draw = galleries.drawer(segmenters, view.catalogs, view.results)
+    seen = evaluation.told_of_training(view.refs, view.catalogs, view.numbers)
 
     def make() -> str:
         extras = page.Extras(
             draw=draw, planes=planes, orientations=orientations, part=view.part,
+            synthetic=any(catalog.synthetic for catalog in view.catalogs),
+            warnings=(seen,) if seen else (),
             written=time.strftime("%Y-%m-%d %H:%M"),
         )  # fmt: skip
         return page.render(view.results, extras)

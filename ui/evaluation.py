@@ -114,6 +114,17 @@ def seen_in_training(ref: NetworkRef, catalogs: Catalogs, numbers: Numbers) -> i
     return len(seen & set(numbers))
 
 
+def told_of_training(refs: Sequence[NetworkRef], catalogs: Catalogs, numbers: Numbers) -> str:
+    """Say in one sentence which networks saw some of these slices in training; else nothing."""
+    told = []
+    for ref in refs:
+        seen = seen_in_training(ref, catalogs, numbers)
+        if seen:
+            told.append(f"{ref.label} saw {seen:,} of these {len(numbers):,} slices")
+    expect = "in training or tuning: expect better scores here than on new ones."
+    return f"{'; '.join(told)} {expect}" if told else ""
+
+
 def task(
     ref: NetworkRef, catalogs: Catalogs, numbers: Numbers, orientation: str = AS_FILED
 ) -> scoring.Task:

@@ -59,16 +59,9 @@ def warn_of_training(
     refs: Sequence[NetworkRef], catalogs: evaluation.Catalogs, numbers: Sequence[int]
 ) -> None:
     """Say in one line when a network saw some of these slices while it was trained."""
-    told = []
-    for ref in refs:
-        seen = evaluation.seen_in_training(ref, catalogs, tuple(numbers))
-        if seen:
-            told.append(f"{frame.plain(ref.label)} saw {seen:,} of these {len(numbers):,} slices")
+    told = evaluation.told_of_training(refs, catalogs, tuple(numbers))
     if told:
-        st.warning(
-            f"{'; '.join(told)} in training or tuning: expect better scores here than on new ones.",
-            icon=":material/school:",
-        )
+        st.warning(frame.plain(told), icon=":material/school:")
 
 
 def headline(evaluations: Sequence[Evaluation]) -> None:

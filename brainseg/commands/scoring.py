@@ -88,6 +88,7 @@ def _write_report(
     extras = page.Extras(
         draw=galleries.drawer(predictors, opened, results) if as_filed else None,
         planes=_planes(opened, {case.number for case in results[0].cases}),
+        synthetic=any(catalog.synthetic for catalog in opened),
         written=time.strftime("%Y-%m-%d %H:%M"),
     )
     files.write_bytes(options.report, page.render(results, extras).encode())

@@ -33,6 +33,8 @@ class Extras:
         planes: the plane of a slice by its number.
         orientations: the evaluations in each orientation, by its name in words.
         part: which slices these are, in words.
+        synthetic: whether the slices are made up, as those of the demo data are.
+        warnings: sentences that the reader must know, such as that a network was trained on these.
         written: when, in words.
     """
 
@@ -40,6 +42,8 @@ class Extras:
     planes: Mapping[int, str] | None = None
     orientations: Mapping[str, Sequence[Evaluation]] | None = None
     part: str = ""
+    synthetic: bool = False
+    warnings: Sequence[str] = ()
     written: str = ""
 
 
@@ -81,13 +85,15 @@ def _head(evaluations: Sequence[Evaluation], extras: Extras) -> str:
     first = evaluations[0]
     facts = {
         "Networks": ", ".join(f"{e.model} (threshold {e.threshold:g})" for e in evaluations),
-        "Data": first.data,
+        "Data": first.data + (" (synthetic)" if extras.synthetic else ""),
         "Slices": f"{len(first.cases):,}" + (f": {extras.part}" if extras.part else ""),
         "Orientation": {"file": "as in the files"}.get(first.orientation, first.orientation),
         "Written": f"{extras.written} by brainseg {__version__}".strip(),
     }
     lines = "".join(f"<dt>{_escaped(k)}</dt><dd>{_escaped(v)}</dd>" for k, v in facts.items())
-    return f"<h1>Evaluation</h1><p class=quiet>{_escaped(style.DISCLAIMER)}</p><dl>{lines}</dl>"
+    warned = "".join(f"<p class=warning>{_escaped(text)}</p>" for text in extras.warnings)
+    about = f"<p class=quiet>{_escaped(style.DISCLAIMER)}</p>"
+    return f"<h1>Evaluation</h1>{about}<dl>{lines}</dl>{warned}"
 
 
 def _scores(evaluations: Sequence[Evaluation]) -> Iterator[str]:

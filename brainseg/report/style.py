@@ -7,7 +7,7 @@ BY_KIND = "Dice of every slice, by kind of tumour"
 OUTLINES = "Truth: yellow outline. Prediction: outline in the colour of its network."
 SCORES = (
     "Means over the slices with a tumour, at the files' own size, with 95 % intervals for which "
-    "whole patients are drawn again (none where all of them score alike); a missed tumour counts "
+    "whole patients are drawn again (none where no draw differs); a missed tumour counts "
     "Dice 0. A score that is not defined "
     "on a slice (precision where nothing is painted, a distance where a mask is empty) is left "
     "out of its mean and counted as undefined. Accuracy is over all slices: compare it with the "
@@ -61,6 +61,7 @@ h3 { font-size: 1rem; margin: 1.2rem 0 .2rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
 dt { color: #5b6673; } dd { margin: 0; overflow-wrap: anywhere; }
 .quiet { color: #5b6673; font-size: .9rem; max-width: 48rem; }
+.warning { border-left: 4px solid #e69f00; padding: .2rem 0 .2rem .8rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #d5dae1; }

@@ -22,6 +22,7 @@ def test_every_section_is_there_and_every_number_of_the_tables(make):
     extras = page.Extras(
         planes={1: "axial", 2: "coronal"}, orientations={"upright": both, "mirrored": both},
         draw=lambda place, case: f"picture {place} {case.number}".encode(), part="Test slices",
+        synthetic=True, warnings=("UNet saw <3> of these",),
     )  # fmt: skip
     text = own_part(page.render(both, extras))
     for title in (
@@ -31,7 +32,9 @@ def test_every_section_is_there_and_every_number_of_the_tables(make):
     ):  # fmt: skip
         assert f"<h2>{title}</h2>" in text, title
     assert "0.450 (" in text
-    assert "Test slices" in text
+    assert "6: Test slices" in text
+    assert "made (synthetic)" in text
+    assert "UNet saw &lt;3&gt; of these" in text
     assert text.count("<img ") == 2 * (4 + 4 + 4 + 1 + 1)
     assert "not a medical device" in text
 
