@@ -102,9 +102,10 @@ def _before(node: Any) -> list[Any]:
 
 
 def _is_constant(node: Any) -> bool:
-    """Whether a node is made of stored numbers alone: a constant, or one converted from float16."""
-    kind = node.get_type_name()
-    return kind == "Constant" or (kind == "Convert" and _is_constant(node.input_value(0).get_node()))
+    """Whether a node is made of stored numbers alone, perhaps converted from float16."""
+    if node.get_type_name() == "Convert":
+        return _is_constant(node.input_value(0).get_node())
+    return bool(node.get_type_name() == "Constant")
 
 
 def _kernel_side(node: Any) -> int:

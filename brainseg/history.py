@@ -1,8 +1,8 @@
 """How a network was trained: its stages with every epoch, kept where the run folder is gone.
 
-``history.json`` is one object, ``{"stages": [{"name", "command", "date", "size", "epochs": [...]}]}``
-with an epoch as ``EpochRecord`` has it. A shipped network carries one; the recorded trainings of
-the Learn screen are the same.
+``history.json`` is one object: ``{"stages": [{"name", "command", "date", "size", "epochs"}]}``, an
+epoch as ``EpochRecord`` has it. A shipped network carries one; the recorded trainings of the Learn
+screen are the same.
 """
 
 from __future__ import annotations

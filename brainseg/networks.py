@@ -3,8 +3,8 @@
 A ``network/`` folder holds ``network.json`` (what it is), ``network.xml`` and ``network.bin`` (what
 prediction runs), ``weights.npz`` (what explaining and further training load), ``split.json`` (the
 slices it was trained, stopped and tested on), ``gate.npz`` (what the features of heads look like),
-``history.json`` (its training) and ``SHA256SUMS`` over all of them. No other file of it is ever opened, and uploaded networks are
-not accepted.
+``history.json`` (its training) and ``SHA256SUMS`` over all of them. No other file of it is ever
+opened, and uploaded networks are not accepted.
 
 ``"ensemble"``, the mean of the two shipped networks, can be chosen wherever scans are predicted. It
 has no folder of its own: what needs weights needs one of the two.

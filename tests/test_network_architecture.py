@@ -40,7 +40,8 @@ def test_the_fields_of_a_built_network_are_those_worked_by_hand(name: str) -> No
     an even start -2..2 -> -1..1: three, 32 + 2 x 4 = 40. Up to step 1 again: -2..2 -> -1..1 of
     decoder2, which are -3..3 of its concatenation and -2..1 of the bottleneck: 32 + 3 x 4 = 44.
     """
-    fields = {row["name"]: row["receptive_field"] for row in describe(name, size=16, base=2, depth=2)}
+    layers = describe(name, size=16, base=2, depth=2)
+    fields = {layer["name"]: layer["receptive_field"] for layer in layers}
     blocks = ("encoder1", "encoder2", "bottleneck", "decoder2", "decoder1")
     assert [fields[f"{block}_2_relu"] for block in blocks] == [5, 14, 32, 40, 44]
     assert fields["logits"] == fields["decoder1_2_relu"]

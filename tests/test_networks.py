@@ -9,8 +9,8 @@ import pytest
 
 from brainseg import history, networks, paths
 from brainseg.errors import ConfigError, NetworkError
-from brainseg.networks import NetworkConfig
 from brainseg.history import Stage
+from brainseg.networks import NetworkConfig
 from brainseg.types import EpochRecord, Split
 
 EPOCH = EpochRecord(
