@@ -71,9 +71,9 @@ def observe(folder: Path, pixels: FloatArray, *, strongest: int = 8) -> dict[str
         ) from error
     found = {}
     for block, end in zip(block_names(config.depth), ends, strict=True):
-        name = end.get_friendly_name()
-        added = [answers[side.get_friendly_name()] for side in sides[name]]
-        found[block] = _activation(block, answers[name], added, strongest)
+        name, turn = end.get_friendly_name(), (0, 1, 2) if _channels_first(end) else (2, 0, 1)
+        added = [answers[side.get_friendly_name()].transpose(turn) for side in sides[name]]
+        found[block] = _activation(block, answers[name].transpose(turn), added, strongest)
     return found
 
 
@@ -108,6 +108,12 @@ def _is_constant(node: Any) -> bool:
     return bool(node.get_type_name() == "Constant")
 
 
+def _channels_first(relu: Any) -> bool:
+    """Whether a ReLU answers (B, C, H, W); where not, what takes its answer turns it first."""
+    takers = {taker.get_node().get_type_name() for taker in relu.output(0).get_target_inputs()}
+    return bool(takers & {"Convolution", "ConvolutionBackpropData", "MaxPool"})
+
+
 def _kernel_side(node: Any) -> int:
     """Return the side of the convolution that feeds a node, through scale and bias."""
     while node.get_type_name() != "Convolution":
@@ -116,7 +122,7 @@ def _kernel_side(node: Any) -> int:
 
 
 def _run(model: Any, nodes: list[Any], batch: FloatArray) -> dict[str, FloatArray]:
-    """Return the (C, H, W) answers of these nodes to one image, by their names, in float32."""
+    """Return the answers of these nodes to one image, by their names, in float32."""
     first = len(model.outputs)
     model.add_outputs([node.output(0) for node in nodes])
     options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}

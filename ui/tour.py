@@ -22,7 +22,7 @@ def choose(titles: Sequence[str]) -> str:
 def step(titles: Sequence[str], present: str) -> None:
     """Offer the lesson before and the one after by name."""
     place = titles.index(present)
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
+    with st.container(horizontal=True, horizontal_alignment="distribute" if place else "right"):
         for by, icon in ((-1, "arrow_back"), (1, "arrow_forward")):
             if 0 <= place + by < len(titles):
                 other = place + by
