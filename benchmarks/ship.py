@@ -4,7 +4,8 @@ RUN is the folder of a finished run, or of a network (then ``--data`` says what 
 Everything that a shipped network needs is made here: the export with its features, the threshold
 where tuning it helps in the third decimal, the gate's statistics, the split and the checksums.
 Weights too large for the repository are stored in float16, if the Dice of the validation slices
-does not move in the third decimal; what float16 would do is printed always.
+does not move in the third decimal; what float16 would do is printed always. ``--history`` names the
+runs that led to it, in order, so that the Learn screen can draw how it was trained.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainseg import export, gate, networks, paths, runs, tuning
+from brainseg import export, gate, history, networks, paths, runs, tuning
 from brainseg.data.cache import build_cache
 from brainseg.data.catalog import Catalog, read_catalog
 from brainseg.data.demo import make_demo
@@ -27,6 +28,7 @@ from brainseg.training.planning import open_data
 
 MOST_BYTES = 24 * 2**20 - 2**20  # of a network in the repository, gate and results included
 DICE_MAY_MOVE = 0.0005
+KEPT = ("results.json", networks.HISTORY)  # of a network that is shipped again from its own folder
 DEMO_SEED = 7  # not that of the demo data, whose slices the gate is measured on
 DEMO_TIMES = 3  # so that 60 demo heads count beside 640 real ones
 
@@ -74,6 +76,10 @@ def main() -> None:
     parser.add_argument("name", choices=networks.ARCHITECTURES)
     parser.add_argument("--data", type=Path, help="only where RUN is no run")
     parser.add_argument("--tumour-free", type=Path)
+    parser.add_argument(
+        "--history", type=Path, nargs="+", metavar="RUN",
+        help="the runs that made the network, in order: their epochs go along",
+    )  # fmt: skip
     options = parser.parse_args()
     source = options.run / "network" if (options.run / "network").is_dir() else options.run
     target = paths.PRETRAINED / options.name
@@ -83,8 +89,9 @@ def main() -> None:
     opened = opened_data(source, options)
     config = replace(networks.read_network(source), name=options.name, threshold=tuning.START)
     model, start = export.load_model(source), tuning.START
-    results = target / "results.json"
-    kept = results.read_bytes() if results.is_file() and source.samefile(target) else None
+    again = target.is_dir() and source.samefile(target)
+    present = [target / name for name in KEPT if again and (target / name).is_file()]
+    kept = {path.name: path.read_bytes() for path in present}
 
     with tempfile.TemporaryDirectory() as name:
         whole = export.write_network(model, Path(name) / "f32", config, split)
@@ -105,8 +112,11 @@ def main() -> None:
     config = replace(config, threshold=threshold)
     learned = heads(opened, split.train, split.val, config.size)
     export.write_network(model, target, config, split, heads=learned, half=half)
-    if kept is not None:
-        results.write_bytes(kept)
+    for name, data in kept.items():
+        (target / name).write_bytes(data)
+    if options.history:
+        history.write(target / networks.HISTORY, [history.of_run(run) for run in options.history])
+    networks.seal(target)
     statistics = gate.read(target / networks.GATE)
     print(f"{target}: {bytes_of(target) / 2**20:.1f} MB, {'float16' if half else 'float32'}")
     print(f"gate: {len(statistics.components)} components, limit {statistics.limit:.3f}")

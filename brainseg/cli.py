@@ -209,6 +209,7 @@ def _rest(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb.add_argument("--size", type=int, default=256)
     verb.add_argument("--base", type=int, default=32)
     verb.add_argument("--depth", type=int, default=4)
+    verb.add_argument("--norm", choices=("batch", "group"), default="batch")
     verb.add_argument("--json", action="store_true")
     verb.set_defaults(run=commands.architecture)
 

@@ -53,6 +53,7 @@ LOSSES: dict[str, Loss] = {
     "dice": dice_loss,
     "dice_batch": batch_dice_loss,
     "dice_ce": dice_cross_entropy_loss,
+    "ce": cross_entropy,
 }
 
 

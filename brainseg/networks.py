@@ -2,9 +2,9 @@
 
 A ``network/`` folder holds ``network.json`` (what it is), ``network.xml`` and ``network.bin`` (what
 prediction runs), ``weights.npz`` (what explaining and further training load), ``split.json`` (the
-slices it was trained, stopped and tested on), ``gate.npz`` (what the features of heads look like)
-and ``SHA256SUMS`` over all of them. No other file of it is ever opened, and uploaded networks are
-not accepted.
+slices it was trained, stopped and tested on), ``gate.npz`` (what the features of heads look like),
+``history.json`` (its training) and ``SHA256SUMS`` over all of them. No other file of it is ever
+opened, and uploaded networks are not accepted.
 
 ``"ensemble"``, the mean of the two shipped networks, can be chosen wherever scans are predicted. It
 has no folder of its own: what needs weights needs one of the two.
@@ -20,22 +20,18 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from brainseg import __version__, files, paths
+from brainseg import __version__, files, history, paths
 from brainseg.errors import ConfigError, NetworkError
+from brainseg.history import Stage
 from brainseg.types import Split
 
 SCHEMA = 1
-JSON, XML, BIN, WEIGHTS, SPLIT, GATE, SUMS = (
-    "network.json",
-    "network.xml",
-    "network.bin",
-    "weights.npz",
-    "split.json",
-    "gate.npz",
-    "SHA256SUMS",
+JSON, XML, BIN, WEIGHTS, SPLIT, GATE, HISTORY, SUMS = (
+    *("network.json", "network.xml", "network.bin", "weights.npz"),
+    *("split.json", "gate.npz", "history.json", "SHA256SUMS"),
 )
 REQUIRED = (JSON, XML, BIN)
-LISTED = (*REQUIRED, WEIGHTS, SPLIT, GATE)
+LISTED = (*REQUIRED, WEIGHTS, SPLIT, GATE, HISTORY)
 ENSEMBLE = "ensemble"
 ARCHITECTURES = ("unet", "resunet")
 PREPROCESSING = "minmax-pad-v1"
@@ -131,6 +127,15 @@ def read_split(folder: Path) -> Split | None:
         return Split.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise NetworkError(f"{path} is damaged; restore it or export the network again") from error
+
+
+def read_history(folder: Path) -> tuple[Stage, ...]:
+    """Return the stages of a network's training; none where it carries no history.
+
+    Raises:
+        NetworkError: ``history.json`` is damaged.
+    """
+    return history.read(folder / HISTORY) if (folder / HISTORY).is_file() else ()
 
 
 def precision() -> Precision:

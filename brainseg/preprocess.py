@@ -15,13 +15,15 @@ from brainseg.types import BoolArray, FloatArray, Geometry
 MAX_SQUARE_PIXELS = 100_000_000  # of the padded square: 400 MB as float32
 
 
-def _resize(square: FloatArray, size: int) -> FloatArray:
+def resize(square: FloatArray, size: int) -> FloatArray:
+    """Resize a square image to (size, size): by area where it shrinks, else bilinear."""
     shrinks = size < square.shape[0]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(square, (size, size), interpolation=method), dtype=np.float32)
 
 
-def _pad(pixels: FloatArray, geometry: Geometry) -> FloatArray:
+def pad(pixels: FloatArray, geometry: Geometry) -> FloatArray:
+    """Centre an (H, W) image in a square of zeros whose side is its longer one."""
     square = np.zeros((geometry.side, geometry.side), dtype=np.float32)
     rows = slice(geometry.top, geometry.top + geometry.height)
     columns = slice(geometry.left, geometry.left + geometry.width)
@@ -70,19 +72,19 @@ def standardise(pixels: FloatArray, size: int) -> tuple[FloatArray, Geometry]:
         ScanError: not a finite, non-empty 2-D image.
     """
     geometry = geometry_of(pixels, size)
-    square = _resize(_pad(rescale(pixels), geometry), size)
+    square = resize(pad(rescale(pixels), geometry), size)
     return np.clip(square, 0.0, 1.0)[..., np.newaxis], geometry
 
 
 def standardise_mask(mask: BoolArray, size: int) -> BoolArray:
     """Fit an (H, W) mask into the square: by area, then true where at least half is covered."""
     geometry = geometry_of(mask, size)
-    return _resize(_pad(mask.astype(np.float32), geometry), size) >= 0.5
+    return resize(pad(mask.astype(np.float32), geometry), size) >= 0.5
 
 
 def restore(probability: FloatArray, geometry: Geometry) -> FloatArray:
     """Map (size, size) probabilities back to the scan: (H, W) float32 in [0, 1]."""
-    square = _resize(np.asarray(probability, dtype=np.float32), geometry.side)
+    square = resize(np.asarray(probability, dtype=np.float32), geometry.side)
     rows = slice(geometry.top, geometry.top + geometry.height)
     columns = slice(geometry.left, geometry.left + geometry.width)
     return np.clip(square[rows, columns], 0.0, 1.0)
@@ -90,4 +92,4 @@ def restore(probability: FloatArray, geometry: Geometry) -> FloatArray:
 
 def restore_values(values: FloatArray, size: int) -> FloatArray:
     """Resize a square map of any range, such as a feature map, to (size, size)."""
-    return _resize(np.asarray(values, dtype=np.float32), size)
+    return resize(np.asarray(values, dtype=np.float32), size)

@@ -1,21 +1,17 @@
-"""Learn: what the numbers on the other screens mean, with everything live."""
+"""Learn: a guided tour from the problem to the results, each idea live on one chosen slice."""
 
 from __future__ import annotations
 
 import streamlit as st
-from ui import frame, lessons
+from ui import frame, tour
+from ui.lessons import TOUR, chosen
 
-LESSONS = {
-    "Mask as numbers": lessons.mask_as_numbers,
-    "Why Dice": lessons.why_dice,
-    "Early stopping": lessons.early_stopping,
-    "The networks": lessons.architectures,
-    "Saliency maps": lessons.saliency,
-}
-
-with frame.open_page("Learn", "Five short lessons. Move something and watch what follows from it."):
-    tabs = st.tabs(list(LESSONS), key="learn.lesson", bind="query-params")
-    for tab, lesson in zip(tabs, LESSONS.values(), strict=True):
-        if tab.open:
-            with tab:
-                lesson()
+with frame.open_page(
+    "Learn", "A guided tour on one slice of your choice. Move something and watch what follows."
+):
+    slice_ = chosen.choose()
+    title = tour.choose(list(TOUR))
+    st.header(title, anchor=False, divider="gray")
+    TOUR[title](slice_)
+    st.divider()
+    tour.step(list(TOUR), title)

@@ -22,6 +22,7 @@ LEVEL_3 = {
     "brainseg.export",
     "brainseg.saliency",
     "brainseg.inference",
+    "brainseg.activations",
     "brainseg.evaluate",
     "brainseg.predict",
     "brainseg.runtime",

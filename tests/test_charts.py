@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import itertools
 import math
 
+import numpy as np
 import pytest
 
 from brainseg import palette
@@ -108,7 +108,7 @@ LAYERS = [
 
 def test_architecture_prints_shape_and_parameters_of_each_block() -> None:
     figure = charts_network.architecture(LAYERS, "unet")
-    labels = [text for trace in figure.data if trace.mode == "text" for text in trace.text]
+    labels = [annotation.text for annotation in figure.layout.annotations]
     assert "32², 8 ch<br>80" in labels
     assert "32², 8 ch<br>1.7 k" in labels
     assert "16², 16 ch<br>1.2 k" in labels
@@ -128,47 +128,26 @@ def test_only_the_residual_unit_adds() -> None:
     assert "add" not in texts(residual=False)
 
 
-def test_shrinking_ends_at_dice_zero_while_accuracy_stays_high() -> None:
-    sweep = learning.sweep(learning.ellipse())
-    assert (sweep[0].dice, sweep[0].accuracy) == (1.0, 1.0)
-    assert sweep[-1].dice == 0.0
-    assert sweep[-1].accuracy > 0.97
-    assert all(a.dice > b.dice for a, b in itertools.pairwise(sweep))
+def ellipse(side: int = 128) -> np.ndarray:
+    rows, columns = np.mgrid[:side, :side] / side
+    return ((rows - 0.42) / 0.095) ** 2 + ((columns - 0.61) / 0.068) ** 2 <= 1
 
 
-def test_cross_entropy_of_an_empty_mask_is_far_below_an_untrained_network() -> None:
-    sweep = learning.sweep(learning.ellipse())
-    assert sweep[-1].cross_entropy < 0.25 * math.log(2)
-    figure = charts_learn.cross_entropy(sweep, 0.5, math.log(2))
+def test_cross_entropy_is_drawn_beside_that_of_an_untrained_network() -> None:
+    figure = charts_learn.cross_entropy(learning.sweep(ellipse()), 0.5, math.log(2))
     assert figure.layout.shapes[0].y0 == math.log(2)
 
 
-def test_the_share_that_is_kept_is_what_was_asked_for() -> None:
-    mask = learning.ellipse()
-    assert learning.shrink(mask, 0.25).sum() == round(0.25 * mask.sum())
-    assert not (learning.shrink(mask, 0.5) & ~mask).any()
-
-
-def test_patience_stops_after_so_many_epochs_without_a_lower_loss() -> None:
-    losses = [0.9, 0.5, 0.6, 0.7, 0.8, 0.1]
-    assert learning.stop_early(losses, 3) == learning.Patience(best_epoch=2, stopped_at=5)
-    assert learning.stop_early(losses, 4) == learning.Patience(best_epoch=6, stopped_at=6)
-
-
 def test_early_stopping_draws_only_what_was_trained_as_a_solid_line() -> None:
-    losses = learning.illustration()
-    found = learning.stop_early(losses, 5)
+    losses = [0.9, 0.5, 0.6, 0.7, 0.8, 0.1]
+    found = learning.stop_early(losses, 3)
     figure = charts_learn.early_stopping(losses, found)
     assert len(figure.data[1].x) == found.stopped_at < len(losses)
 
 
-def test_indices_and_back_is_the_same_mask() -> None:
-    mask = learning.ellipse(24)
-    back = learning.from_indices(learning.indices(mask), 24, 24)
-    assert back == mask.astype(int).tolist()
-
-
-@pytest.mark.parametrize("text", ["4", "1, x", "-1"])
-def test_indices_that_do_not_fit_are_refused_in_one_sentence(text: str) -> None:
-    with pytest.raises(learning.BrainsegError, match="index"):
-        learning.from_indices(learning.parse_indices(text), 2, 2)
+def test_a_block_with_a_face_is_a_picture_and_says_what_it_sees() -> None:
+    layers = [{**layer, "receptive_field": 14} for layer in LAYERS]
+    figure = charts_network.architecture(layers, "unet", {"bottleneck": "data:image/png;base64,x"})
+    assert [(image.x, image.y) for image in figure.layout.images] == [(0.0, -1.0)]
+    said = {row[0]: row[2] for row in figure.data[-1].customdata}
+    assert said["bottleneck"] == "16 x 16 x 16, 1,168 parameters, sees 14 px across"

@@ -60,7 +60,7 @@ def test_cross_entropy_matches_its_formula(masks: np.ndarray):
     logits = np.random.default_rng(1).normal(size=masks.shape).astype(np.float32)
     p = 1 / (1 + np.exp(-logits.astype(np.float64)))
     expected = -(masks * np.log(p) + (1 - masks) * np.log(1 - p)).mean(axis=(1, 2, 3))
-    np.testing.assert_allclose(_number(losses.cross_entropy(masks, logits)), expected, rtol=1e-5)
+    np.testing.assert_allclose(_number(losses.LOSSES["ce"](masks, logits)), expected, rtol=1e-5)
 
 
 def test_mean_dice_leaves_tumour_free_images_out(masks: np.ndarray):

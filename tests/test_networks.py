@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from brainseg import networks, paths
+from brainseg import history, networks, paths
 from brainseg.errors import ConfigError, NetworkError
+from brainseg.history import Stage
 from brainseg.networks import NetworkConfig
-from brainseg.types import Split
+from brainseg.types import EpochRecord, Split
 
+EPOCH = EpochRecord(
+    epoch=1, seconds=2.0, elapsed=2.0, learning_rate=1e-3, loss=1.0, val_loss=1.1, dice=0.4,
+    val_dice=0.3, accuracy=0.98, val_accuracy=0.97, val_background_accuracy=0.979,
+    val_dice_loss=0.7, slices_per_second=10.0, best=True,
+)  # fmt: skip
+STAGE = Stage(name="first", command="python -m brainseg train", size=128, epochs=(EPOCH,))
 SPLIT = Split(train=(1, 2), val=(3,), test=(4, 5), seed=0, unit="patient")
 
 
@@ -24,6 +31,7 @@ def make_network(folder: Path, **changes: object) -> Path:
     (folder / "weights.npz").write_bytes(b"weights")
     (folder / "gate.npz").write_bytes(b"statistics")
     networks.write_split(folder, SPLIT)
+    history.write(folder / "history.json", [STAGE])
     networks.seal(folder)
     return folder
 
@@ -55,9 +63,18 @@ def test_the_split_is_read_back_and_may_be_unknown(folder: Path) -> None:
     assert networks.read_split(folder) is None
 
 
+def test_the_history_is_read_back_and_may_be_missing(folder: Path) -> None:
+    assert networks.read_history(folder) == (STAGE,)
+    (folder / "history.json").write_text('{"stages": [{"name": "first"}]}')
+    with pytest.raises(NetworkError, match=r"history\.json holds no readable history"):
+        networks.read_history(folder)
+    (folder / "history.json").unlink()
+    assert networks.read_history(folder) == ()
+
+
 def test_the_manifest_is_what_sha256sum_reads(folder: Path) -> None:
     lines = (folder / "SHA256SUMS").read_text().splitlines()
-    assert [line[64:66] for line in lines] == ["  "] * 6
+    assert [line[64:66] for line in lines] == ["  "] * 7
     assert {line[66:] for line in lines} == set(networks.LISTED)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from brainseg import palette
 from ui.charts import layout
 
+_FACE = 0.62  # width of a block that is drawn as a picture
 _PLAIN = ("3x3 conv", "batch norm", "ReLU", "3x3 conv", "batch norm", "ReLU")
 _RESIDUAL = ("3x3 conv", "batch norm", "ReLU", "3x3 conv", "batch norm", "add", "ReLU")
 
@@ -26,16 +27,27 @@ class _Stage:
     width: float
     shape: tuple[int, int, int]
     parameters: int
+    field_px: int
     detail: str
 
 
-def architecture(layers: Sequence[dict[str, Any]], name: str) -> go.Figure:
+def architecture(
+    layers: Sequence[dict[str, Any]], name: str, faces: Mapping[str, str] | None = None
+) -> go.Figure:
     """Draw a built network as its U: blocks with output shape and parameter count, and skips.
 
-    ``layers`` are the records of ``python -m brainseg architecture --json``. A block is as wide as
-    it has features; pointing at one lists its layers.
+    ``layers`` are the records of ``python -m brainseg architecture --json``. Pointing at a block
+    says its shape, parameters and receptive field, and lists its layers; clicking selects it.
+
+    Args:
+        layers: of the network.
+        name: of the network, for its colour.
+        faces: by block, the picture that is drawn in its place, as a data URI; a block without one
+            is a bar as wide as it has features.
     """
     stages = _stages(layers)
+    if faces:
+        stages = {key: replace(stage, width=_FACE) for key, stage in stages.items()}
     depth = sum(key.startswith("encoder") for key in stages)
     figure = go.Figure()
     for level in range(1, depth + 1):
@@ -43,12 +55,12 @@ def architecture(layers: Sequence[dict[str, Any]], name: str) -> go.Figure:
         skip = [(left.x + left.width / 2, left.y), (right.x - right.width / 2 - 0.03, right.y)]
         _pipe(figure, skip, dash="dot")
     for before, after in itertools.pairwise(stages.values()):
-        _pipe(figure, _way(before, after))
-    _blocks(figure, list(stages.values()), palette.of_model(name))
+        _pipe(figure, _way(before, after, rim=0.4 if faces else 0.27))
+    _blocks(figure, list(stages.values()), palette.of_model(name), faces or {})
     layout(figure, title="", height=90 * (depth + 2))
     figure.update_xaxes(visible=False, range=[-2.25, 2.25], fixedrange=True)
     figure.update_yaxes(visible=False, range=[-depth - 0.7, 1.4], fixedrange=True)
-    return figure.update_layout(showlegend=False, margin={"t": 8})
+    return figure.update_layout(showlegend=False, margin={"t": 8}, dragmode=False)
 
 
 def _stages(layers: Sequence[dict[str, Any]]) -> dict[str, _Stage]:
@@ -74,13 +86,13 @@ def _stage(name: str, members: list[dict[str, Any]], depth: int) -> _Stage:
         width=0.12 + 0.045 * features.bit_length(),
         shape=(height, width, features),
         parameters=sum(int(m["parameters"]) for m in members),
+        field_px=int(output.get("receptive_field", 0)),
         detail="<br>".join(lines),
     )
 
 
-def _way(start: _Stage, end: _Stage) -> list[tuple[float, float]]:
+def _way(start: _Stage, end: _Stage, *, rim: float) -> list[tuple[float, float]]:
     """Return the corners of the arrow between two blocks: down, up, or round the bottom."""
-    rim = 0.27
     if start.x == end.x:
         sign = 1 if end.y > start.y else -1
         return [(start.x, start.y + sign * rim), (end.x, end.y - sign * rim)]
@@ -89,31 +101,45 @@ def _way(start: _Stage, end: _Stage) -> list[tuple[float, float]]:
     return [(start.x + start.width / 2, start.y), (end.x, start.y), (end.x, end.y - rim)]
 
 
-def _blocks(figure: go.Figure, stages: list[_Stage], colour: str) -> None:
+def _blocks(figure: go.Figure, stages: list[_Stage], colour: str, faces: Mapping[str, str]) -> None:
     for stage in stages:
-        _rectangle(figure, stage.x, stage.y, stage.width / 2, 0.22, colour, opacity=1)
-    sides = {-1: "middle left", 0: "bottom center", 1: "middle right"}
-    offsets = {-1: -1, 0: 0, 1: 1}
-    for side, position in sides.items():
-        here = [s for s in stages if s.x == side]
-        figure.add_scatter(
-            x=[s.x + offsets[side] * (s.width / 2 + 0.03) for s in here],
-            y=[s.y - (0.25 if side == 0 else 0) for s in here],
-            mode="text",
-            text=[_label(s) for s in here],
-            textposition=position,
-            textfont={"size": 11},
-            hoverinfo="skip",
-        )
+        if stage.name in faces:
+            _face(figure, stage, faces[stage.name])
+        else:
+            _rectangle(figure, stage.x, stage.y, stage.width / 2, 0.22, colour, opacity=1)
+        _named(figure, stage, below=0.4 if faces else 0.25)
     figure.add_scatter(
         x=[s.x for s in stages],
         y=[s.y for s in stages],
         mode="markers",
-        marker={"symbol": "square", "size": 34, "opacity": 0},
-        customdata=[[s.name, s.detail, f"{s.parameters:,}"] for s in stages],
-        hovertemplate="<b>%{customdata[0]}</b>, %{customdata[2]} parameters<br>"
+        marker={"symbol": "square", "size": 60 if faces else 34, "opacity": 0},
+        customdata=[[s.name, s.detail, _facts(s)] for s in stages],
+        hovertemplate="<b>%{customdata[0]}</b>, %{customdata[2]}<br>"
         "%{customdata[1]}<extra></extra>",
     )
+
+
+def _face(figure: go.Figure, stage: _Stage, picture: str) -> None:
+    figure.add_layout_image(
+        source=picture, x=stage.x, y=stage.y, sizex=stage.width, sizey=0.74, xref="x", yref="y",
+        xanchor="center", yanchor="middle", sizing="contain", layer="above",
+    )  # fmt: skip
+
+
+def _named(figure: go.Figure, stage: _Stage, *, below: float) -> None:
+    """Write what a block makes beside it; an annotation, for a click fades the text of a trace."""
+    anchors = {-1.0: "right", 0.0: "center", 1.0: "left"}
+    figure.add_annotation(
+        x=stage.x + stage.x * (stage.width / 2 + 0.03), y=stage.y - (below if not stage.x else 0),
+        text=_label(stage), showarrow=False, font={"size": 11}, align=anchors[stage.x],
+        xanchor=anchors[stage.x], yanchor="top" if not stage.x else "middle",
+    )  # fmt: skip
+
+
+def _facts(stage: _Stage) -> str:
+    height, width, features = stage.shape
+    sees = f", sees {stage.field_px} px across" if stage.field_px else ""
+    return f"{height} x {width} x {features}, {stage.parameters:,} parameters{sees}"
 
 
 def _label(stage: _Stage) -> str:
@@ -191,5 +217,6 @@ def _pipe(figure: go.Figure, points: list[tuple[float, float]], *, dash: str = "
             "size": [0] * (len(points) - 1) + [8],
             "color": palette.REFERENCE,
         },
+        unselected={"marker": {"opacity": 1}},
         hoverinfo="skip",
     )

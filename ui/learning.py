@@ -1,29 +1,24 @@
-"""What the Learn screen computes: shrinking masks, early stopping, index form, architectures."""
+"""What the Learn screen computes: masks as numbers, worse and worse predictions, early stopping."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from brainseg import __version__, files, metrics, paths
-from brainseg.errors import BrainsegError, NetworkError
-from brainseg.types import BoolArray
-
-CONFIDENCE = 0.99
+from brainseg import metrics, networks
+from brainseg.data.masks import png_mask
+from brainseg.errors import BrainsegError
+from brainseg.networks import NetworkRef
+from brainseg.types import TUMOURS, BoolArray, Evaluation, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
 class Shrink:
-    """Scores of a prediction that keeps the share ``kept`` of the true mask and nothing else."""
+    """Scores of a prediction that keeps the share ``kept`` of the true mask, perhaps shifted."""
 
     kept: float
     dice: float
@@ -39,52 +34,47 @@ class Patience:
     stopped_at: int
 
 
-def ellipse(side: int = 256) -> BoolArray:
-    """Return an elliptic mask of about two percent of a (side, side) image."""
-    rows, columns = np.mgrid[:side, :side] / side
-    inside = ((rows - 0.42) / 0.095) ** 2 + ((columns - 0.61) / 0.068) ** 2 <= 1
-    return np.asarray(inside, dtype=np.bool_)
+@dataclass(frozen=True, slots=True)
+class MaskSize:
+    """A way to write a mask down, and how many bytes it takes; ``how`` says what was counted."""
+
+    form: str
+    size_bytes: int
+    how: str
 
 
-def shrink(mask: BoolArray, kept: float) -> BoolArray:
-    """Keep the share ``kept`` of the pixels of ``mask`` that lie nearest its centre."""
+def shrink(mask: BoolArray, kept: float, shift_px: int = 0) -> BoolArray:
+    """Keep the share ``kept`` of the pixels of ``mask`` that lie nearest its centre.
+
+    Then move them ``shift_px`` columns to the right; what leaves the image is lost.
+    """
     rows, columns = np.nonzero(mask)
     smaller = np.zeros_like(mask)
     if rows.size:
         distance = (rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2
         chosen = np.argsort(distance, kind="stable")[: round(kept * rows.size)]
-        smaller[rows[chosen], columns[chosen]] = True
+        inside = chosen[columns[chosen] + shift_px < mask.shape[1]]
+        smaller[rows[inside], columns[inside] + shift_px] = True
     return smaller
 
 
-def score(mask: BoolArray, kept: float) -> Shrink:
-    """Score the shrunken mask against the true one.
+def score(mask: BoolArray, kept: float, shift_px: int = 0, confidence: float = 0.99) -> Shrink:
+    """Score the shrunken, shifted mask against the true one.
 
-    Cross-entropy takes every pixel's stated probability as ``CONFIDENCE`` for what was predicted.
+    Cross-entropy takes ``confidence`` as every pixel's probability of what was predicted for it.
     """
-    counts = metrics.confusion(shrink(mask, kept), mask)
+    counts = metrics.confusion(shrink(mask, kept, shift_px), mask)
     accuracy = metrics.accuracy(counts)
-    right, wrong = -math.log(CONFIDENCE), -math.log(1 - CONFIDENCE)
+    right, wrong = -math.log(confidence), -math.log(1 - confidence)
     entropy = accuracy * right + (1 - accuracy) * wrong
     return Shrink(kept=kept, dice=metrics.dice(counts), accuracy=accuracy, cross_entropy=entropy)
 
 
-def sweep(mask: BoolArray, steps: int = 50) -> tuple[Shrink, ...]:
+def sweep(
+    mask: BoolArray, shift_px: int = 0, confidence: float = 0.99, steps: int = 50
+) -> tuple[Shrink, ...]:
     """Score the mask while it shrinks from whole to empty."""
-    return tuple(score(mask, 1 - i / steps) for i in range(steps + 1))
-
-
-def illustration(epochs: int = 300, seed: int = 3) -> list[float]:
-    """Return a made curve shaped like a validation Dice loss: a cold start, plateaus and noise.
-
-    A formula, not a training: the screen says so where it draws it.
-    """
-    noise = np.random.default_rng(seed).normal(0, 0.012, epochs)
-    epoch = np.arange(epochs)
-    falling = 0.24 + 0.66 * np.exp(-epoch / 14) + 0.10 / (1 + np.exp((epoch - 95) / 9))
-    overfitting = 0.00022 * np.clip(epoch - 150, 0, None)
-    cold = np.where(epoch < 4, 0.05 * epoch, 0.0)
-    return [float(v) for v in np.clip(falling + overfitting + cold + noise, 0, 1)]
+    return tuple(score(mask, 1 - i / steps, shift_px, confidence) for i in range(steps + 1))
 
 
 def stop_early(losses: Sequence[float], patience: int) -> Patience:
@@ -132,47 +122,64 @@ def parse_indices(text: str) -> list[int]:
     return sorted({int(w) for w in words})
 
 
-def architecture(model: str, *, size: int, base: int) -> list[dict[str, Any]]:
-    """Return the layers of a network that was really built, from a process of its own.
+def run_lengths(mask: BoolArray) -> list[tuple[int, int]]:
+    """Return (start, length) of every run of ones in the mask read row by row, counted from 0."""
+    flat = np.concatenate([[False], mask.ravel(), [False]]).astype(np.int8)
+    edges = np.flatnonzero(np.diff(flat))
+    starts, ends = edges[::2], edges[1::2]
+    return [(int(a), int(b - a)) for a, b in zip(starts, ends, strict=True)]
 
-    Building needs Keras, which the server never imports; the answer is kept on disk.
 
-    Raises:
-        NetworkError: the network could not be built.
+def mask_sizes(mask: BoolArray) -> list[MaskSize]:
+    """Return what a mask takes in five forms, the flat list first; PNG as this app writes it."""
+    return [
+        MaskSize("Flat list", mask.size, "1 byte a pixel"),
+        MaskSize("Flat list of bits", (mask.size + 7) // 8, "1 bit a pixel"),
+        MaskSize("Index form", 4 * len(indices(mask)), "4 bytes an index"),
+        MaskSize("Run lengths", 8 * len(run_lengths(mask)), "4 bytes a start, 4 a length"),
+        MaskSize("PNG file", len(png_mask(mask)), "the whole file, written just now"),
+    ]
+
+
+def pair_by_position(
+    images: Sequence[str], masks: Sequence[str], lost: str
+) -> list[tuple[str, str, str]]:
+    """Return (image, mask by position, mask by number) once the mask ``lost`` is gone.
+
+    ``masks[i]`` is the mask of ``images[i]``; where nothing is left, the word is "none".
     """
-    kept = _architecture_file(model, size, base)
-    if not kept.is_file():
-        layers = _build(model, size, base)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        files.write_json(kept, layers)
-    return list(json.loads(kept.read_text(encoding="utf-8")))
+    left = [name for name in masks if name != lost]
+    found = [*left, *["none"] * (len(masks) - len(left))]
+    right = [name if name != lost else "none" for name in masks]
+    return list(zip(images, found, right, strict=True))
 
 
-def architecture_is_kept(model: str, *, size: int, base: int) -> bool:
-    """Whether :func:`architecture` will answer without building anything."""
-    return _architecture_file(model, size, base).is_file()
+def gives_away(values: FloatArray, mask: BoolArray) -> tuple[float, float, float]:
+    """Return the mean of a map inside and outside a mask, and how well it alone finds the mask.
+
+    The last is the chance that a pixel of the mask has a higher value than another pixel, ties
+    counting half: the area under the ROC curve. The mask must have pixels inside and outside.
+    """
+    inside, outside = values[mask], np.sort(values[~mask])
+    below = np.searchsorted(outside, inside, side="left")
+    tied = np.searchsorted(outside, inside, side="right") - below
+    chance = float(np.mean(below + 0.5 * tied)) / outside.size
+    return float(inside.mean()), float(outside.mean()), chance
 
 
-def _architecture_file(model: str, size: int, base: int) -> Path:
-    sources = sorted((paths.PACKAGE / "models").glob("*.py"))
-    digest = hashlib.sha256(b"".join(s.read_bytes() for s in sources)).hexdigest()[:12]
-    name = f"{model}-{size}-{base}-{__version__}-{digest}.json"
-    return paths.cache() / "architecture" / name
+def measured(ref: NetworkRef) -> Evaluation | None:
+    """Return the scores on fold 3 that a shipped network carries, without single slices.
 
-
-def _build(model: str, size: int, base: int) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "brainseg", "architecture", "--json", "--model", model]
-    command += ["--size", str(size), "--base", str(base)]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        stdin=subprocess.DEVNULL,
-        cwd=paths.PACKAGE.parent,
-        check=False,
-    )
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise NetworkError(f"{model} could not be built to be drawn: {said}")
-    return list(json.loads(done.stdout))
+    None where it has no readable ``results.json``; ``benchmarks/report.py`` writes it.
+    """
+    try:
+        plain = json.loads((ref.folder / "results.json").read_text(encoding="utf-8"))["as stored"]
+        kinds = {kind: dict(plain[kind]) for kind in TUMOURS if kind in plain}
+        summary = dict(plain["all"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    threshold = networks.read_network(ref.folder).threshold
+    return Evaluation(
+        model=ref.label, data="fold 3", threshold=threshold, orientation="file", cases=(),
+        summary=summary, by_tumour=kinds,
+    )  # fmt: skip

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from brainseg import overlay
+from brainseg import overlay, palette
 from brainseg.types import BoolArray, ByteArray, FloatArray
 
 STEPS = 200  # a probability is sent in steps of 1/200, cut so that every step is exact
@@ -117,6 +117,30 @@ def grey(pixels: FloatArray) -> ByteArray:
     return overlay.grey(pixels, *overlay.window_of(pixels))
 
 
+def flat(mask: BoolArray, colour: str) -> ByteArray:
+    """Return a mask alone as (H, W, 3): its colour on dark grey."""
+    return np.where(mask[..., np.newaxis], palette.rgb(colour), (38, 38, 38)).astype(np.uint8)
+
+
+def grey_of(values: Any) -> ByteArray:
+    """Return whatever a step of preprocessing made as RGB: 0..1 or 0..255 values, never stretched.
+
+    Raw values beyond 255 have no range of their own to show: they fill theirs.
+    """
+    if values.ndim == 3:
+        return np.ascontiguousarray(values[..., :3])
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high > 255:
+        return overlay.grey(values)
+    return overlay.grey(values.astype(np.float32), 0, 1 if high <= 1 else 255)
+
+
+def enlarged(picture: ByteArray, side: int = 256) -> ByteArray:
+    """Repeat the pixels of a small picture until it has about ``side``: none is made up."""
+    times = max(1, side // max(picture.shape[:2]))
+    return np.repeat(np.repeat(picture, times, axis=0), times, axis=1)
+
+
 def heat(values: FloatArray) -> ByteArray:
     """Return 0..1 or 0..255 values in the one heat map of the app, never stretched."""
     return overlay.heat(values / 255.0 if float(values.max()) > 1.0 else values)
@@ -134,6 +158,15 @@ def heat_table() -> str:
     colours = overlay.heat(_LEVELS[np.newaxis])[0]
     table = np.concatenate([colours, np.full((STEPS + 1, 1), 255, dtype=np.uint8)], axis=1)
     return base64.b64encode(table.tobytes()).decode()
+
+
+def framed(picture: ByteArray, colour: str, *, border: int = 3) -> str:
+    """Return a small picture in a frame of that colour, as a data URI of exact pixels."""
+    height, width = picture.shape[:2]
+    whole = np.empty((height + 2 * border, width + 2 * border, 3), dtype=np.uint8)
+    whole[...] = palette.rgb(colour)
+    whole[border:-border, border:-border] = picture
+    return "data:image/png;base64," + base64.b64encode(overlay.encode(whole, ".png")).decode()
 
 
 def overlay_png(

@@ -147,7 +147,8 @@ def architecture(options: Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from brainseg.architecture import describe
 
-    layers = describe(options.model, size=options.size, base=options.base, depth=options.depth)
+    sizes = {"size": options.size, "base": options.base, "depth": options.depth}
+    layers = describe(options.model, **sizes, norm=options.norm)
     if options.json:
         print_json(layers)
     for layer in () if options.json else layers:

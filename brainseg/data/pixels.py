@@ -30,6 +30,16 @@ def read_image(sample: Sample) -> FloatArray:
     return _grey(_decode(sample.image)).astype(np.float32)
 
 
+def read_stored(sample: Sample) -> NDArray[Any]:
+    """Return a sample's image just as its file has it: (H, W) or (H, W, 3) RGB, its own dtype.
+
+    Raises:
+        DataError: the file is missing, damaged or not an image.
+    """
+    pixels = _decode(sample.image)
+    return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[:, :, 2::-1])
+
+
 def read_mask(sample: Sample) -> BoolArray | None:
     """Return a sample's true mask, (H, W) bool in the image's geometry; None where unknown.
 

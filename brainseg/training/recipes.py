@@ -14,7 +14,7 @@ SCHEMA = 1
 _CHOICES: dict[str, tuple[str, ...]] = {
     "model": ("unet", "resunet"),
     "split_unit": ("patient", "slice"),
-    "loss": ("dice_batch", "dice", "dice_ce"),
+    "loss": ("dice_batch", "dice", "dice_ce", "ce"),
     "optimizer": ("adam", "adamw"),
     "schedule": ("constant", "cosine"),
     "augment": ("none", "reference"),
