@@ -66,7 +66,7 @@ class Stage:
     """How alike the map still is, when everything from the output to ``layer`` is random."""
 
     layer: str
-    rank_correlation: float  # Spearman, of magnitudes; NaN where the map is flat
+    rank_correlation: float  # partial, given the distance to the target; NaN for a flat map
     overlap: float  # of the brightest tenth
 
 
@@ -110,9 +110,20 @@ def correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     return float(one @ other) / norm if norm > 0 else float("nan")
 
 
-def rank_correlation(a: FloatArray, b: FloatArray) -> float:
-    """Return Spearman's correlation of the magnitudes of two maps; NaN where one is flat."""
-    return correlation(ranks(np.abs(a)), ranks(np.abs(b)))
+def rank_correlation(a: FloatArray, b: FloatArray, *, given: FloatArray | None = None) -> float:
+    """Return Spearman's correlation of the magnitudes of two maps; NaN where one is flat.
+
+    ``given`` a third map, the partial correlation: what the two have in common beyond what both
+    have in common with that one.
+    """
+    one, other = ranks(np.abs(a)), ranks(np.abs(b))
+    plain = correlation(one, other)
+    if given is None or float(np.ptp(given)) == 0:
+        return plain
+    third = ranks(np.abs(given))
+    first, second = correlation(one, third), correlation(other, third)
+    rest = float(np.sqrt((1 - first**2) * (1 - second**2)))
+    return (plain - first * second) / rest if rest > 0 else float("nan")
 
 
 def auc(values: NDArray[np.floating], positive: BoolArray) -> float:

@@ -75,7 +75,13 @@ def _gradients(
 
     The one place that depends on the backend. ``inner`` gives a layer's output and the logits;
     without it the gradient is that of the input itself.
+
+    Raises:
+        ConfigError: Keras runs on another backend than TensorFlow.
     """
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise ConfigError(f"saliency needs KERAS_BACKEND=tensorflow; here it is {backend}")
     import tensorflow as tf
 
     x = tf.convert_to_tensor(images)

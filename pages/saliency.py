@@ -9,7 +9,6 @@ from ui import (
     frame,
     saliency_controls,
     saliency_maps,
-    saliency_table,
     saliency_trust,
     widgets,
 )
@@ -37,6 +36,6 @@ with frame.open_page(
         st.caption(saliency_maps.HOW_TO_READ)
         if explained:
             st.subheader("What the maps are worth", anchor=False)
-            saliency_table.show({one.title: one.values for one in explained}, catalog, sample)
+            saliency_maps.measure(explained, asked)
             saliency_trust.show(explained)
     st.caption(saliency_maps.LEFT_OUT)

@@ -59,6 +59,16 @@ def test_correlations_agree_with_scipy():
     assert math.isnan(measures.correlation(a, np.ones_like(a)))
 
 
+def test_two_maps_that_share_only_a_third_are_not_alike_given_that():
+    random = np.random.default_rng(2)
+    shared, one, other = random.normal(size=(3, 60, 60)).astype(np.float32) + 9  # all positive
+    a, b = shared + 0.3 * one, shared + 0.3 * other
+    assert measures.rank_correlation(a, b) > 0.8
+    assert abs(measures.rank_correlation(a, b, given=shared)) < 0.1
+    assert measures.rank_correlation(a, a, given=shared) == pytest.approx(1.0)
+    assert measures.rank_correlation(a, b, given=np.ones_like(a)) > 0.8
+
+
 def test_the_brightest_pixels_and_what_two_maps_share_of_them():
     a = array([9, -8, 1, 0], [0, 0, 0, 0])
     assert measures.brightest(a, 0.25).sum() == 2

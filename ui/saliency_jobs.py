@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from brainseg.errors import BrainsegError
 from brainseg.saliency_request import Progress
 
 T = TypeVar("T")
@@ -57,6 +58,9 @@ def computed(key: Key, words: str, make: Callable[[Progress], T]) -> T | None:
         key: everything that the result depends on.
         words: what is being computed, beside the bar.
         make: computes it, and tells its progress.
+
+    Raises:
+        BrainsegError: as ``make``.
     """
     found = shelf().get(key)
     if found is not None:
@@ -71,7 +75,15 @@ def computed(key: Key, words: str, make: Callable[[Progress], T]) -> T | None:
         bar = st.progress(0.0, text=words)
         st.button("Cancel", key=f"saliency.cancel.{name}", icon=":material/close:",
                   on_click=_cancel, args=(name,))  # fmt: skip
-    result = make(lambda done, total: bar.progress(min(1.0, done / total), text=words) and None)
+
+    def told(done: int, total: int) -> None:
+        bar.progress(min(1.0, done / total), text=words)
+
+    try:
+        result = make(told)
+    except BrainsegError:  # a stop or a rerun is none, and must not be answered with a message
+        place.empty()
+        raise
     shelf().put(key, result)
     place.empty()
     return result

@@ -179,3 +179,10 @@ def _completeness(found: Saliency) -> str:
         f" The map sums to {found.grid.sum():.4g}; the target less that of a black image is "
         f"{found.difference:.4g}: completeness is missed by {missed}."
     )
+
+
+def measure(explained: Sequence[Explained], asked: Asked) -> None:
+    """Show what each map is worth in numbers, those of the dataset too."""
+    maps = {one.title: one.values for one in explained}
+    key = tuple(one.key for one in explained)
+    saliency_table.show(maps, key, asked.catalog, asked.sample)

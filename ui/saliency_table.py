@@ -11,6 +11,7 @@ from brainseg import saliency_measures
 from brainseg.data.catalog import Catalog, upright
 from brainseg.types import BoolArray, FloatArray, Sample
 from ui import cache
+from ui.saliency_jobs import Key
 
 DASH = "–"  # noqa: RUF001
 _EXPLAINED = f"""
@@ -26,8 +27,15 @@ _EXPLAINED = f"""
 """
 
 
-def show(networks: Mapping[str, FloatArray], catalog: Catalog, sample: Sample) -> None:
-    """Measure the networks' maps, upright and by title, and the dataset's own beside them."""
+def show(networks: Mapping[str, FloatArray], key: Key, catalog: Catalog, sample: Sample) -> None:
+    """Measure the networks' maps and the dataset's own beside them.
+
+    Args:
+        networks: the maps by title, upright.
+        key: everything that they depend on.
+        catalog: the dataset.
+        sample: the slice.
+    """
     root = str(catalog.root)
     given = {
         f"Saliency map {which}": upright(values, catalog)
@@ -36,10 +44,7 @@ def show(networks: Mapping[str, FloatArray], catalog: Catalog, sample: Sample) -
     }
     truth = cache.sample_mask(root, sample.number)
     tumour = None if truth is None or not truth.any() else upright(truth, catalog)
-    rows = [
-        {"Map": name, **_on_tumour(values, tumour), **_on_maps(name, values, given)}
-        for name, values in {**networks, **given}.items()
-    ]
+    rows = _rows(repr(key), {**networks, **given}, given, tumour)
     st.table(rows, border="horizontal", hide_index=True, alt="What each map is worth in numbers")
     if tumour is None:
         st.caption("No tumour is known on this slice, so nothing is measured against one.")
@@ -47,6 +52,20 @@ def show(networks: Mapping[str, FloatArray], catalog: Catalog, sample: Sample) -
         st.caption("This slice came without saliency maps, so nothing is measured against them.")
     with st.expander("What the numbers mean", icon=":material/help:"):
         st.markdown(_EXPLAINED)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _rows(
+    key: str,
+    _maps: Mapping[str, FloatArray],
+    _given: Mapping[str, FloatArray],
+    _tumour: BoolArray | None,
+) -> list[dict[str, str]]:
+    """Return one row a map; ranking all pixels a dozen times takes a moment."""
+    return [
+        {"Map": name, **_on_tumour(values, _tumour), **_on_maps(name, values, _given)}
+        for name, values in _maps.items()
+    ]
 
 
 def _on_tumour(values: FloatArray, tumour: BoolArray | None) -> dict[str, str]:

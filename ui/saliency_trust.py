@@ -146,8 +146,8 @@ _MEASURES = (
         name="sanity", title="Sanity check", icon="shuffle",
         about="Does the map depend on what was learnt? The weights turn random layer by layer, "
         "from the output to the input, and the map is computed anew (Adebayo et al. 2018). A map "
-        f"whose magnitudes still correlate above {LIMIT:g} in rank when all is random shows the "
-        "picture, not the network: it fails.",
+        f"whose magnitudes still correlate above {LIMIT:g} in rank when all is random, beyond what "
+        "the distance to the target explains, shows the picture and not the network: it fails.",
         compute=_compute_sanity, draw=_sanity,
     ),
 )  # fmt: skip
