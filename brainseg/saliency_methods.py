@@ -27,7 +27,7 @@ from brainseg.saliency_request import METHODS, Progress, Question, depths, silen
 from brainseg.types import FloatArray
 
 COPIES = 16  # of SmoothGrad
-STEPS = 48  # of integrated gradients
+STEPS = 32  # of integrated gradients
 _NOISE = 0.1
 _PATCH_SHARE = 8  # an occluding patch is 1/8 of the side
 _TOGETHER = 4  # images in one gradient: bounds the memory, and the time until a stop is heard

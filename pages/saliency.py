@@ -30,8 +30,8 @@ with frame.open_page(
 
     st.subheader("Maps of the networks", anchor=False)
     refs = widgets.pick_networks("saliency.networks", with_weights=True)
+    asked = saliency_controls.ask(catalog, sample, refs)
     if refs and explaining.may_open_keras():
-        asked = saliency_controls.ask(catalog, sample, refs)
         explained = saliency_maps.explain(refs, asked)
         st.caption(saliency_maps.HOW_TO_READ)
         if explained:
