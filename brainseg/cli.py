@@ -10,6 +10,7 @@ from pathlib import Path
 from brainseg import __version__, commands
 from brainseg.errors import BrainsegError
 from brainseg.protocols import NETWORKS, PROTOCOLS
+from brainseg.saliency_request import DEEPEST, METHODS
 from brainseg.scores import ORIENTATIONS
 from brainseg.training.recipes import RECIPES
 
@@ -178,7 +179,9 @@ def _predict(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _saliency(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("saliency", help="write where a network looked")
     verb.add_argument("--model", required=True, metavar="NAME|RUN")
-    verb.add_argument("--method", required=True, metavar="M")
+    verb.add_argument("--method", required=True, metavar="M", help=", ".join(METHODS))
+    verb.add_argument("--target", default="mask", help='mask, "component N" or "pixel ROW,COLUMN"')
+    verb.add_argument("--depth", default=DEEPEST, help="of gradcam: encoder1.., decoder1..")
     verb.add_argument("--out", type=Path, required=True, metavar="DIR")
     verb.add_argument("file", type=Path, metavar="FILE")
     verb.set_defaults(run=commands.saliency)

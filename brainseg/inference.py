@@ -145,6 +145,19 @@ class Segmenter:
             ValueError: the batch has another shape.
             NetworkError: the network's answer is not finite.
         """
+        logits, features = self._answer(batch)
+        halves = np.tanh(0.5 * logits)  # the sigmoid, without overflow
+        return np.asarray(0.5 + 0.5 * halves, dtype=np.float32), features
+
+    def logits(self, batch: FloatArray) -> FloatArray:
+        """Return (B, size, size) logits, which tell apart what the sigmoid rounds to 0 or 1.
+
+        Raises:
+            ValueError, NetworkError: as ``infer``.
+        """
+        return self._answer(batch)[0]
+
+    def _answer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         side = self.config.size
         if batch.ndim != 4 or batch.shape[1:] != (side, side, 1):
             raise ValueError(f"a batch must be (B, {side}, {side}, 1); received {batch.shape}")
@@ -157,9 +170,7 @@ class Segmenter:
             features += rest
         if not np.isfinite(logits).all():
             raise NetworkError(f"network {self.name} answered with values that are not finite")
-        halves = np.tanh(0.5 * logits)  # the sigmoid, without overflow
-        probabilities = np.asarray(0.5 + 0.5 * halves, dtype=np.float32)
-        return probabilities, np.concatenate(features) if features else None
+        return logits, np.concatenate(features) if features else None
 
     def _run(self, images: FloatArray) -> list[FloatArray]:
         with _slots:

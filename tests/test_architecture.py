@@ -21,6 +21,8 @@ LEVEL_3 = {
     "brainseg.architecture",
     "brainseg.export",
     "brainseg.saliency",
+    "brainseg.saliency_methods",
+    "brainseg.saliency_sanity",
     "brainseg.inference",
     "brainseg.activations",
     "brainseg.evaluate",

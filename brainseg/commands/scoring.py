@@ -258,9 +258,13 @@ def saliency(options: Namespace) -> int:
     """Write a saliency map as a picture with its values beside it."""
     from brainseg import predict as prediction
 
-    written, high = prediction.explain_file(
-        options.model, options.method, options.file, options.out
-    )
-    print(f"{written[0]}: magnitude, black 0 to bright {high:.4g}")
-    print(f"{written[1]}: raw values")
+    written, found = prediction.explain_file(
+        options.model, options.method, options.file, options.out,
+        target=options.target, depth=options.depth,
+    )  # fmt: skip
+    low, high = float(found.values.min()), float(found.values.max())
+    print(f"{written[0]}: magnitude, black 0 to bright {max(abs(low), abs(high)):.4g}")
+    print(f"{written[1]}: raw values, {low:.4g} to {high:.4g}; target: {found.target}")
+    if found.completeness_error is not None:
+        print(f"completeness: the sum misses the difference by {found.completeness_error:.2%}")
     return 0
