@@ -87,6 +87,7 @@ class Scan:
 class Volume:
     """A stack of slices with raw values; a PNG is a volume of depth 1.
 
+    The distance of the slices in ``spacing_mm`` is NaN where a file tells only the pixels' size.
     ``affine`` (4, 4) takes (slice, row, column, 1) of ``voxels`` to RAS mm. ``coloured`` says that
     the file's red, green and blue differ noticeably, as no scan's do. ``window`` is the lowest and
     highest value that the file recommends for the eye. ``truth`` and ``patient`` come with the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -104,7 +105,7 @@ def report(
                 for name, data in study.files
             ],
             "shape": list(study.volume.voxels.shape),
-            "spacing_mm": study.volume.spacing_mm,
+            "spacing_mm": _known(study.volume.spacing_mm),
             "slice_shown": look.index + 1,
         },
         "gate": None if verdict is None else asdict(verdict),
@@ -112,6 +113,11 @@ def report(
         "results": [_result(study, finding, look) for finding in found],
     }
     return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _known(spacing_mm: tuple[float, float, float] | None) -> list[float | None] | None:
+    """Return the spacing for JSON, which knows no NaN: what is not told is null."""
+    return spacing_mm and [None if math.isnan(mm) else mm for mm in spacing_mm]
 
 
 def _result(study: Study, finding: Finding, look: Look) -> dict[str, Any]:
