@@ -102,6 +102,8 @@ class Volume:
     window: tuple[float, float] | None = None
     truth: BoolArray | None = None  # (D, H, W)
     patient: str | None = None
+    geometry_from: Literal["NIfTI", "DICOM"] | None = None  # a file with a grid of its own
+    lacks: tuple[str, ...] = ()  # DICOM elements that a Segmentation of it would have to repeat
 
     @property
     def depth(self) -> int:

@@ -46,35 +46,35 @@ def _offer_volumes(study: Study, found: Sequence[Finding], look: Look) -> None:
     """Offer NIfTI and DICOM where the upload was one; when every slice is segmented."""
     with st.container(horizontal=True):
         for finding in found:
-            ready = finding.slices.complete
-            wait = None if ready else "Segment all slices first."
-            if is_nifti(study):
+            wait = None if finding.slices.complete else "Segment all slices first."
+            if study.volume.geometry_from == "NIfTI":
                 _button(
                     f"{finding.label} NIfTI mask",
                     lambda one=finding: files.nifti_mask(study.files[0][1], look.masks(one)),
                     f"{study.name}_{finding.ref.name}_mask.nii.gz", "application/gzip", wait,
                 )  # fmt: skip
-            elif is_dicom(study):
+            elif study.volume.geometry_from == "DICOM":
                 _button(
                     f"{finding.label} DICOM SEG",
-                    lambda one=finding: files.dicom_seg(
-                        [data for _, data in study.files], look.masks(one),
-                        model=one.label, volume_index=study.volume_index,
-                    ),
-                    f"{study.name}_{finding.ref.name}_seg.dcm", "application/dicom", wait,
+                    lambda one=finding: _segmentation(study, one, look),
+                    f"{study.name}_{finding.ref.name}_seg.dcm", "application/dicom",
+                    _lacking(study) or wait,
                 )  # fmt: skip
 
 
-def is_nifti(study: Study) -> bool:
-    """Whether the upload was a NIfTI file, plain or gzip."""
-    data = study.files[0][1]
-    return data[:2] == b"\x1f\x8b" or data[344:348] in (b"n+1\0", b"ni1\0") or data[4:8] == b"n+2\0"
+def _segmentation(study: Study, finding: Finding, look: Look) -> bytes:
+    return files.dicom_seg(
+        [data for _, data in study.files], look.masks(finding),
+        model=finding.label, volume_index=study.volume_index,
+    )  # fmt: skip
 
 
-def is_dicom(study: Study) -> bool:
-    """Whether the upload was DICOM files, or a zip, which holds nothing else of several slices."""
-    data = study.files[0][1]
-    return data[128:132] == b"DICM" or (data[:2] == b"PK" and study.volume.spacing_mm is not None)
+def _lacking(study: Study) -> str | None:
+    """Say before the click why there can be no Segmentation: afterwards there is no place to."""
+    if not study.volume.lacks:
+        return None
+    named = ", ".join(study.volume.lacks)
+    return f"A DICOM Segmentation cannot refer to these images: their headers lack {named}."
 
 
 def _button(

@@ -30,7 +30,8 @@ def nifti_mask(source: bytes, mask: BoolArray) -> bytes:
     """Return a mask as gzip NIfTI of 0 and 1 on the grid and with the affine of a NIfTI source.
 
     Args:
-        source: the bytes of the NIfTI file, plain or gzip; of a 4-D file any volume will do.
+        source: the bytes of the NIfTI file, plain, gzip or alone in a zip; of a 4-D file any
+            volume will do.
         mask: (D, H, W) in the orientation in which ``readers.read`` shows the source.
 
     Raises:

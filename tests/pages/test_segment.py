@@ -126,6 +126,9 @@ def test_frames_that_lie_nobody_knows_how_far_apart_have_areas_and_no_volume(alo
     assert not app.exception
     assert set(app.dataframe[0].value["Volume"]) == {"\N{EN DASH}"}
     assert "no ml" in text_of(app)
+    button = next(b for b in app.get("download_button") if b.proto.label == "UNet DICOM SEG")
+    assert button.proto.disabled  # and not one that fails when it is pressed
+    assert "their headers lack FrameOfReferenceUID" in button.proto.help
     app.toggle(key="segment.surface").set_value(True).run()
     assert not app.exception
 

@@ -6,7 +6,6 @@ Built by highdicom from the sources' own headers; one segment, "Neoplasm", made 
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,6 @@ from brainseg.data.formats.dicom_frame import Frame, numbers
 from brainseg.errors import ScanError
 from brainseg.types import BoolArray
 
-_NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality")
 _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
     *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
@@ -51,18 +49,11 @@ def write(
 
 
 def _check(parts: list[Any], frames: list[Frame]) -> None:
-    missing = {name for part in parts for name in _NEEDED if not part.get(name)}
-    missing |= {"FrameOfReferenceUID" for part in parts if not part.get("FrameOfReferenceUID")}
-    for frame in frames:
-        missing |= {"ImagePositionPatient"} if frame.position is None else set()
-        missing |= {"ImageOrientationPatient"} if frame.axes is None else set()
-        missing |= {"PixelSpacing"} if frame.spacing_mm is None else set()
-    spacing, _ = dicom.geometry(frames)
-    missing |= {"SliceThickness"} if spacing is not None and math.isnan(spacing[0]) else set()
+    missing = dicom.lacking(frames)
     if missing:
         raise ScanError(
             "a DICOM Segmentation cannot refer to these images, for their headers lack "
-            f"{', '.join(sorted(missing))}; export the mask as PNG or NIfTI instead"
+            f"{', '.join(missing)}; export the mask as PNG or NIfTI instead"
         )
     frames_in_all = sum(int(part.get("NumberOfFrames") or 1) for part in parts)
     if len(parts) > 1 and frames_in_all > len(parts):
