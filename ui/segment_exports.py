@@ -28,12 +28,12 @@ def offer(study: Study, found: Sequence[Finding], look: Look) -> None:
     with st.container(horizontal=True):
         for finding in found:
             _button(
-                f"{finding.label} mask", lambda one=finding: files.png_mask(look.mask(one)),
+                f"{finding.label} PNG mask", lambda one=finding: files.png_mask(look.mask(one)),
                 f"{stem}_{finding.ref.name}_mask.png", "image/png",
             )  # fmt: skip
-        _button("Overlay", lambda: _overlay(study, found, look), f"{stem}_overlay.png", "image/png")
+        _button("PNG overlay", lambda: _overlay(study, found, look), f"{stem}_overlay.png", "image/png")
         _button(
-            "Report", lambda: report(study, found, look, verdict), f"{study.name}_report.json",
+            "JSON report", lambda: report(study, found, look, verdict), f"{study.name}_report.json",
             "application/json",
         )  # fmt: skip
     if study.files:
