@@ -31,7 +31,10 @@ def offer(study: Study, found: Sequence[Finding], look: Look) -> None:
                 f"{finding.label} PNG mask", lambda one=finding: files.png_mask(look.mask(one)),
                 f"{stem}_{finding.ref.name}_mask.png", "image/png",
             )  # fmt: skip
-        _button("PNG overlay", lambda: _overlay(study, found, look), f"{stem}_overlay.png", "image/png")
+        _button(
+            "PNG overlay", lambda: _overlay(study, found, look), f"{stem}_overlay.png",
+            "image/png",
+        )  # fmt: skip
         _button(
             "JSON report", lambda: report(study, found, look, verdict), f"{study.name}_report.json",
             "application/json",
@@ -66,6 +69,7 @@ def _segmentation(study: Study, finding: Finding, look: Look) -> bytes:
     return files.dicom_seg(
         [data for _, data in study.files], look.masks(finding),
         model=finding.label, volume_index=study.volume_index,
+        corrected=bool(look.corrected(finding)),
     )  # fmt: skip
 
 

@@ -67,8 +67,8 @@ def dicom_seg(request: Message) -> Answer:
     files = readers.dicom_files(sources)
     if not files:
         raise ScanError("the source is no DICOM image; export the mask as PNG instead")
-    model, index = request.fields["model"], request.fields["volume_index"]
-    return {}, [segmentation.write(files, mask, model=model, volume_index=index)]
+    how = {name: request.fields[name] for name in ("model", "volume_index", "corrected")}
+    return {}, [segmentation.write(files, mask, **how)]
 
 
 def _mask(request: Message) -> tuple[BoolArray, list[bytes]]:

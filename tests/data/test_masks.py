@@ -171,6 +171,10 @@ def test_a_dicom_segmentation_refers_to_each_slice_of_the_series() -> None:
     assert len(found.SegmentSequence) == 1
     algorithm = found.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence[0]
     assert algorithm.AlgorithmName == "resunet"
+    assert found.SegmentSequence[0].SegmentAlgorithmType == "AUTOMATIC"
+    sources = [data for _, data in files]
+    by_hand = segmentation(masks.dicom_seg(sources, mask, model="resunet", corrected=True))
+    assert by_hand.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
 
 
 @pytest.mark.usefixtures("in_this_process")

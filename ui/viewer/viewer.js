@@ -222,7 +222,7 @@ class Viewer {
 
   showControls() {
     const after = (name, text) => (this.root.querySelector(`[name=${name}] + output`).textContent = text);
-    after("threshold", (this.level / STEPS).toFixed(2));
+    after("threshold", (this.level / STEPS).toFixed(3));
     this.input("heat-opacity").hidden = !this.input("heat").value;
     this.brush.show();
     if (this.data.stack) this.showStack();

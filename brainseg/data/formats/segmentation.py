@@ -26,9 +26,12 @@ _SERIES_NUMBER = 900  # far from those that scanners give
 
 
 def write(
-    sources: Sequence[bytes], mask: BoolArray, *, model: str, volume_index: int | None = None
-) -> bytes:
+    sources: Sequence[bytes], mask: BoolArray, *, model: str, volume_index: int | None = None,
+    corrected: bool = False,
+) -> bytes:  # fmt: skip
     """Return a DICOM Segmentation of ``mask`` (D, H, W), in the order of ``dicom.read``.
+
+    It says that an algorithm made it; where it was ``corrected`` by hand, with somebody's help.
 
     Raises:
         ChoiceNeeded: as ``dicom.read``.
@@ -42,7 +45,8 @@ def write(
     _check(parts, frames)
     for part in parts:
         _complete(part, frames)
-    found = _segmentation(parts, _as_stored(mask, parts, frames), model)
+    kind = "SEMIAUTOMATIC" if corrected else "AUTOMATIC"
+    found = _segmentation(parts, _as_stored(mask, parts, frames), model, kind)
     file = io.BytesIO()
     found.save_as(file)
     return file.getvalue()
@@ -108,7 +112,7 @@ def _as_stored(mask: BoolArray, parts: list[Any], frames: list[Frame]) -> BoolAr
     return stored
 
 
-def _segmentation(parts: list[Any], mask: BoolArray, model: str) -> Any:
+def _segmentation(parts: list[Any], mask: BoolArray, model: str, kind: str) -> Any:
     from highdicom.content import AlgorithmIdentificationSequence
     from highdicom.seg import Segmentation, SegmentDescription
     from pydicom.sr.codedict import codes
@@ -120,7 +124,7 @@ def _segmentation(parts: list[Any], mask: BoolArray, model: str) -> Any:
         segment_label="Tumour",
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Neoplasm,
-        algorithm_type="AUTOMATIC",
+        algorithm_type=kind,
         algorithm_identification=AlgorithmIdentificationSequence(
             name=name, family=codes.DCM.ArtificialIntelligence, version=__version__
         ),
