@@ -88,6 +88,7 @@ class Scan:
 class Volume:
     """A stack of slices with raw values; a PNG is a volume of depth 1.
 
+    The distance of the slices in ``spacing_mm`` is NaN where a file tells only the pixels' size.
     ``affine`` (4, 4) takes (slice, row, column, 1) of ``voxels`` to RAS mm. ``coloured`` says that
     the file's red, green and blue differ noticeably, as no scan's do. ``window`` is the lowest and
     highest value that the file recommends for the eye. ``truth`` and ``patient`` come with the
@@ -102,6 +103,8 @@ class Volume:
     window: tuple[float, float] | None = None
     truth: BoolArray | None = None  # (D, H, W)
     patient: str | None = None
+    geometry_from: Literal["NIfTI", "DICOM"] | None = None  # a file with a grid of its own
+    lacks: tuple[str, ...] = ()  # DICOM elements that a Segmentation of it would have to repeat
 
     @property
     def depth(self) -> int:

@@ -90,7 +90,7 @@ def pack(array: Any, *, effort: int = 6) -> str:
 def value_scale(pixels: FloatArray) -> dict[str, Any]:
     """Return how raw values are sent: exact where they are integers in a 16-bit range."""
     low, high = float(pixels.min()), float(pixels.max())
-    whole = bool(np.all(pixels == np.rint(pixels))) and high - low <= 65535
+    whole = high - low <= 65535 and all(np.array_equal(row, np.rint(row)) for row in pixels)
     steps = max(1.0, high - low) if whole else 65535.0
     return {
         "wide": steps > 255, "low": low, "high": low + ((high - low) or 1.0), "steps": steps,

@@ -180,18 +180,18 @@ def upload_scan(key: str) -> Upload | None:
 
 def _chosen(key: str, digest: str, named: list[tuple[str, bytes]]) -> Upload:
     """Read the files; where they hold several volumes, ask for one of them."""
-    try:
-        return Upload(volume=_read(digest, None, named), digest=digest, files=tuple(named))
-    except ChoiceNeeded as choice:
-        names = choice.labels or [f"Volume {i + 1}" for i in range(choice.count)]
-        index = st.selectbox(
-            f"The files hold {choice.count} volumes", range(choice.count), key=f"{key}.volume",
-            format_func=lambda i: names[i], width=300,
-        )  # fmt: skip
-        return Upload(
-            volume=_read(digest, index, named), digest=f"{digest}.{index}", files=tuple(named),
-            volume_index=index,
-        )  # fmt: skip
+    found = _read(digest, None, named)
+    if not isinstance(found, ChoiceNeeded):
+        return Upload(volume=found, digest=digest, files=tuple(named))
+    names = found.labels or [f"Volume {i + 1}" for i in range(found.count)]
+    index = st.selectbox(
+        f"The files hold {found.count} volumes", range(found.count), key=f"{key}.volume",
+        format_func=lambda i: names[i], width=300,
+    )  # fmt: skip
+    return Upload(
+        volume=_read(digest, index, named), digest=f"{digest}.{index}", files=tuple(named),
+        volume_index=index,
+    )  # fmt: skip
 
 
 def _count(sizes: list[int], digest: str) -> None:
@@ -205,7 +205,11 @@ def _count(sizes: list[int], digest: str) -> None:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the scan", scope="session")
-def _read(digest: str, volume_index: int | None, _named: list[tuple[str, bytes]]) -> Volume:
+def _read(digest: str, volume_index: int | None, _named: list[tuple[str, bytes]]):
+    """Return the volume, or the choice that it takes: that too is asked of the decoder once."""
     from brainseg.data import decoding
 
-    return decoding.read_limited(_named, volume_index=volume_index)
+    try:
+        return decoding.read_limited(_named, volume_index=volume_index)
+    except ChoiceNeeded as choice:
+        return choice

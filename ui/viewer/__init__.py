@@ -22,7 +22,7 @@ from ui.viewer.stack import Stack, bring, source
 
 _SCRIPTS = (
     *("pixels.js", "slices.js", "stage.js", "agreement.js", "grey.js", "strip.js", "brush.js"),
-    *("draw.js", "notes.js", "stack.js", "viewer.js"),
+    *("draw.js", "notes.js", "stack.js", "link.js", "viewer.js"),
 )
 _mount = st.components.v2.component(
     "brainseg_viewer",
@@ -91,6 +91,7 @@ def show(
     stack: Stack | None = None,
     tools: Sequence[Literal["heat", "brush"]] = (),
     corrections: Mapping[str, str] | None = None,
+    linked: bool = False,
 ) -> float:
     """Show 1..6 panels of one (H, W), linked, and return the threshold that was chosen last.
 
@@ -113,6 +114,7 @@ def show(
         stack: the slices of a volume, in place of ``values`` and ``layers``.
         tools: what else is offered: heat maps of the layers, a brush to correct masks.
         corrections: masks painted earlier in this scene, as the session state holds them.
+        linked: whether zoom and pan stand in the address of the page, and come back with it.
     """
     held = (st.session_state.get(key) or {}).get("threshold")
     level = threshold if held is None else min(0.995, max(0.005, float(held)))
@@ -126,7 +128,7 @@ def show(
         "images": images, "threshold": level, "pixel_mm2": pixel_mm2, "fill": fill,
         "outline": True, "aspect": aspect, "scene": scene, "truth": truth, "swipe": swipe,
         "window": window, "tools": list(tools),
-        "corrections": dict(corrections or {}),
+        "corrections": dict(corrections or {}), "linked": linked,
     }  # fmt: skip
     if tools:
         data["heat"] = {"gradient": pictures.heat_gradient(), "table": pictures.heat_table()}

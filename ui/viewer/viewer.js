@@ -88,7 +88,10 @@ class Viewer {
     if (fresh) await this.brush.adopt(data.scene, data.corrections);
     const [layers, images] = [await layersOfSlice(data, index), await loadImages(data)];
     if (turn !== this.turn) return; // newer data came while this was decoded
-    if (fresh) Object.assign(this, { view: WHOLE, range: data.window, lastBase: null });
+    this.linked = data.linked;
+    const view = (first && this.linkedView()) || WHOLE;
+    if (fresh) Object.assign(this, { view, range: data.window, lastBase: null });
+    this.link();
     if (!data.stack) this.index = 0;
     Object.assign(this, { data, layers, images });
     this.heatTable ??= data.heat && Uint8Array.from(atob(data.heat.table), (c) => c.charCodeAt(0));
@@ -196,6 +199,7 @@ class Viewer {
 
   look(view) {
     this.view = view;
+    this.link();
     this.redraw();
   }
 
@@ -218,7 +222,7 @@ class Viewer {
 
   showControls() {
     const after = (name, text) => (this.root.querySelector(`[name=${name}] + output`).textContent = text);
-    after("threshold", (this.level / STEPS).toFixed(2));
+    after("threshold", (this.level / STEPS).toFixed(3));
     this.input("heat-opacity").hidden = !this.input("heat").value;
     this.brush.show();
     if (this.data.stack) this.showStack();
@@ -234,7 +238,7 @@ class Viewer {
   }
 }
 
-for (const part of [drawing, noting, stacking, painting]) // not assign: it would run the getters
+for (const part of [drawing, noting, stacking, painting, linking]) // not assign: it would run the getters
   Object.defineProperties(Viewer.prototype, Object.getOwnPropertyDescriptors(part));
 
 export default function ({ parentElement, data, setStateValue }) {
