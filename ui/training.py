@@ -174,6 +174,10 @@ def _details(
             "seed": row.number_input("Seed", 0, 2**32 - 1, 0, key=f"{key}.seed"),
             "tumour_free": _tumour_free(row, catalog),
         }  # fmt: skip
+        changes["tensorboard"] = st.checkbox(
+            "TensorBoard files", base.tensorboard, key=f"{key}.tensorboard",
+            help="Also writes the history for `tensorboard --logdir` into the run's folder.",
+        )  # fmt: skip
         unit = st.segmented_control(
             "Split by", tuple(UNITS), default=base.split_unit, required=True, key=f"{key}.unit",
             format_func=UNITS.__getitem__,

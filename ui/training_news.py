@@ -17,6 +17,7 @@ STATES = "train.states"  # run id -> state at the last look
 FOLDERS = "train.folders"  # how many run folders there were
 ENDED = "train.ended"  # run ids whose end was not announced yet
 LINES = "train.news"  # run ids whose line stands until it is dismissed
+ASKING = "train.asking"  # whether a dialog is open
 
 
 def look() -> None:
@@ -28,6 +29,15 @@ def look() -> None:
     now = {run_id: _state(run_id) for run_id, state in known.items() if state in ALIVE}
     same = all(state == known[run_id] for run_id, state in now.items())
     if not same or st.session_state.get(FOLDERS) != _folders():
+        redraw()
+
+
+def redraw() -> None:
+    """Draw the whole screen again from within a fragment that is polled.
+
+    Not while a dialog is open: it would close over what is typed. The next poll asks again.
+    """
+    if not st.session_state.get(ASKING):
         st.rerun(scope="app")
 
 
