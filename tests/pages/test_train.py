@@ -389,6 +389,24 @@ def test_a_run_that_ends_while_one_watches_is_announced_once(
     assert text_of(app).count("has finished") == 1
 
 
+def test_a_run_that_ends_is_announced_on_another_screen_once(
+    demo: Path, through_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("unet", 3, "running")
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    app = through_app("train")
+    app.switch_page("pages/learn.py").run()
+    assert not app.toast
+    runs.append_event(run, {"kind": "state", "state": "finished", "time": time.time()})
+    app.run()
+    assert len(app.toast) == 1
+    app.run()
+    assert not app.toast
+    app.switch_page("pages/train.py").run()
+    assert not app.exception
+    assert not app.toast
+
+
 def test_a_run_that_ends_closes_no_dialog(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, drawn = make_run("unet", 1, "running"), []
     monkeypatch.setattr(training_news.st, "rerun", lambda **_: drawn.append(1))
