@@ -174,15 +174,15 @@ def _details(
             "seed": row.number_input("Seed", 0, 2**32 - 1, 0, key=f"{key}.seed"),
             "tumour_free": _tumour_free(row, catalog),
         }  # fmt: skip
-        changes["tensorboard"] = st.checkbox(
-            "TensorBoard files", base.tensorboard, key=f"{key}.tensorboard",
-            help="Also writes the history for `tensorboard --logdir` into the run's folder.",
-        )  # fmt: skip
         unit = st.segmented_control(
             "Split by", tuple(UNITS), default=base.split_unit, required=True, key=f"{key}.unit",
             format_func=UNITS.__getitem__,
             help="By patient no one is on both sides. By slice, as the source document did, "
             "neighbouring slices of one patient are, and the score looks better than it is.",
+        )  # fmt: skip
+        changes["tensorboard"] = st.checkbox(
+            "TensorBoard files", base.tensorboard, key=f"{key}.tensorboard",
+            help="Also writes the history for `tensorboard --logdir` into the run's folder.",
         )  # fmt: skip
     held = {"split_unit": unit, "val_is_test": base.val_is_test and unit == "slice"}
     return changes | fixed | held
