@@ -180,6 +180,10 @@ def _details(
             help="By patient no one is on both sides. By slice, as the source document did, "
             "neighbouring slices of one patient are, and the score looks better than it is.",
         )  # fmt: skip
+        changes["tensorboard"] = st.checkbox(
+            "TensorBoard files", base.tensorboard, key=f"{key}.tensorboard",
+            help="Also writes the history for `tensorboard --logdir` into the run's folder.",
+        )  # fmt: skip
     held = {"split_unit": unit, "val_is_test": base.val_is_test and unit == "slice"}
     return changes | fixed | held
 

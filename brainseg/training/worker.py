@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from brainseg.training.reporter import Reporter
 
 _RESERVE_BYTES = 1 << 16  # room for the last word on a full disk
+_MEMORY_ERRORS = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")  # NumPy, TF, PyTorch
 
 
 def work(run: Path) -> int:
@@ -46,12 +47,13 @@ def work(run: Path) -> int:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or os.strerror(errno.ENOSPC) in str(error):  # a library's own error names it so
         return f"disk full: {error}"
     if isinstance(error, BrainsegError):
         return str(error)
     kind = type(error).__name__
-    if kind in ("MemoryError", "ResourceExhaustedError"):
+    if kind in _MEMORY_ERRORS or "RESOURCE_EXHAUSTED" in str(error):
         return f"out of memory ({kind}): a smaller batch, size or base needs less"
     return f"failed with exit code 1: {kind}: {error}"
 
@@ -65,6 +67,7 @@ def _train(run: Path) -> bool:
     from brainseg.training.reporter import Reporter, StopNowError
 
     reporter = Reporter(run, config.model)
+    reporter.beat()  # before "running": the heartbeat of an earlier life is stale
     reporter.state("running")
     try:
         return _train_and_finish(run, config, reporter)
