@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
-from ui import cases, explaining, frame, widgets
+from ui import cases, explaining, frame, saliency_study, widgets
 
 with frame.open_page(
     "Saliency", "What stands out in the picture, and what made the networks see a tumour there."
@@ -19,6 +19,8 @@ with frame.open_page(
         st.caption("Computed from the picture alone: spectral residual (1), fine-grained (2).")
     else:
         st.caption("Shown as given: nobody documents how the dataset's two maps were made.")
+
+    saliency_study.show(catalog)
 
     st.subheader("Maps of the networks", anchor=False)
     refs = widgets.pick_networks("saliency.networks", with_weights=True)
