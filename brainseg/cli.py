@@ -30,7 +30,16 @@ _TRAIN_NUMBERS = {
     "seed": int,
     "threads": int,
 }
-_TRAIN_WORDS = ("loss", "optimizer", "schedule", "monitor", "augment", "precision", "norm")
+_TRAIN_WORDS = (
+    "loss",
+    "optimizer",
+    "schedule",
+    "monitor",
+    "augment",
+    "precision",
+    "norm",
+    "saliency",
+)
 
 
 def _demo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from brainseg import files, gate, inference, networks, overlay
 from brainseg.data import readers
-from brainseg.errors import ScanError
+from brainseg.errors import NetworkError, ScanError
 from brainseg.refine import without_specks
 from brainseg.types import Volume
 
@@ -104,6 +104,11 @@ def explain_file(model: str, method: str, scan: Path, out: Path) -> tuple[list[P
         NetworkError: there is no such network, or it is the ensemble.
     """
     folder = networks.find_network(model)
+    if networks.read_network(folder).saliency != "none":
+        raise NetworkError(
+            f"{model} was trained with saliency maps beside the scan, and its own map is not made: "
+            "choose a network that needs the scan alone"
+        )
     from brainseg import saliency
 
     volume = readers.read_file(scan)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from brainseg.data.catalog import Catalog, read_image, read_mask
+from brainseg.data.catalog import Catalog, read_mask, read_scan
 from brainseg.errors import DataError
-from brainseg.types import BoolArray, FloatArray, Scan
+from brainseg.types import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from brainseg.ensemble import Ensemble
@@ -70,10 +70,10 @@ def curve(
     dices, alarms = [], []
     for done, number in enumerate(chosen, start=1):
         sample = samples[number]
-        image, truth = read_image(sample), read_mask(sample)
+        scan, truth = read_scan(sample, segmenter.config.saliency), read_mask(sample)
         if truth is None:
             raise DataError(f"slice {number} has no mask, so nothing can be scored on it")
-        probability = segmenter.predict(Scan(pixels=image)).probability
+        probability = segmenter.predict(scan).probability
         if truth.any():
             predicted, right = counts_by_threshold(probability, truth, levels)
             dices.append(2 * right / (predicted + np.count_nonzero(truth)))

@@ -13,12 +13,12 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from brainseg import cli
-from brainseg import saliency_measures as measures
 from brainseg import saliency_study as studies
-from brainseg import saliency_words as words
 from brainseg.data.catalog import Catalog, read_catalog
 from brainseg.errors import DataError
-from brainseg.saliency_summary import MapScore, Study, summarise
+from brainseg.preprocess import grey_levels
+from brainseg.saliency_study import measures, words
+from brainseg.saliency_study.summary import MapScore, Study, summarise
 
 TRUTH = np.array([[True, True], [False, False]])
 
@@ -120,9 +120,9 @@ def test_nearness_is_brightest_in_the_middle_and_black_in_the_corners():
 
 
 def test_grey_levels_keep_8_bits_and_fit_16_bits_and_fractions():
-    assert measures.grey_levels(np.float32([[0, 7, 255]])).tolist() == [[0, 7, 255]]
-    assert measures.grey_levels(np.float32([[0, 256, 65535]])).tolist() == [[0, 0, 255]]
-    assert measures.grey_levels(np.float32([[0, 0.5, 1]])).tolist() == [[0, 127, 255]]
+    assert grey_levels(np.float32([[0, 7, 255]])).tolist() == [[0, 7, 255]]
+    assert grey_levels(np.float32([[0, 256, 65535]])).tolist() == [[0, 0, 255]]
+    assert grey_levels(np.float32([[0, 0.5, 1]])).tolist() == [[0, 127, 255]]
 
 
 # ---------------------------------------------------------------- the whole set
@@ -201,7 +201,9 @@ def test_a_study_is_kept_until_a_map_changes(tmp_path: Path):
     assert again is not None
     assert asdict(again) == asdict(found)
     cv2.imwrite(str(catalog.samples[0].saliency[0]), np.eye(16, dtype=np.uint8))
+    catalog = read_catalog(tmp_path)
     assert studies.kept(catalog) is None
+    studies.keep(catalog, found)
     studies.place(catalog).write_text('{"schema": 0}')
     assert studies.kept(catalog) is None
 

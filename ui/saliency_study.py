@@ -9,13 +9,12 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
-from brainseg import palette, saliency_words
+from brainseg import palette
 from brainseg import saliency_study as studies
 from brainseg.data.catalog import Catalog
-from brainseg.saliency_summary import MAPS, Study
+from brainseg.saliency_study import MAPS, Study, words
 from ui import charts, frame
 
-AT_ONCE = 100  # so many slices or fewer are studied without asking
 LINES = {
     "map 1": {"color": palette.OTHER_RUNS[0], "width": 2.2},
     "map 2": {"color": palette.OTHER_RUNS[1], "width": 2.2},
@@ -51,10 +50,10 @@ def show(catalog: Catalog) -> None:
 
 def _made(catalog: Catalog, place: st.delta_generator.DeltaGenerator) -> Study | None:
     """Study under a bar with a button that stops it; None where nobody asked for it yet."""
-    many = len(catalog.samples)
     with place.container():
-        if many > AT_ONCE and not st.button(
-            f"Study all {many:,} slices", icon=":material/query_stats:", key="saliency.study",
+        if not st.button(
+            f"Study all {len(catalog.samples):,} slices", icon=":material/query_stats:",
+            key="saliency.study",
         ):  # fmt: skip
             st.caption("Reads every slice, mask and map once; the result is kept on disk.")
             return None
@@ -85,26 +84,21 @@ def _report(found: Study) -> None:
     grid = st.grid(2, min_column_width=300, gap="medium")
     for name in (name for name in MAPS if name in found.summaries):
         with grid.cell().container(gap="xsmall"):
-            title, words = saliency_words.TITLES[name], saliency_words.headline(name, found)
-            st.markdown(f"**{title}: {words}.**")
-            st.markdown(frame.plain(saliency_words.of_map(name, found)))
-    follows = [saliency_words.of_agreement(found), f"**{saliency_words.of_feeding(found)}**"]
+            st.markdown(f"**{words.TITLES[name]}: {words.headline(name, found)}.**")
+            st.markdown(frame.plain(words.of_map(name, found)))
+    follows = [words.of_agreement(found), f"**{words.of_feeding(found)}**"]
     st.markdown("\n\n".join(sentence for sentence in follows if sentence))
-    rows = saliency_words.table(found)
+    with st.expander("Every measure", icon=":material/query_stats:"):
+        _details(found)
+
+
+def _details(found: Study) -> None:
+    rows = words.table(found)
     st.table(
         [dict(zip(rows[0], row, strict=True)) for row in rows[1:]], border="horizontal",
         hide_index=True, alt="How well each map and each baseline finds the tumour",
     )  # fmt: skip
-    st.caption(f"{MEANING} {saliency_words.left_out(found)}")
-    _draw(found)
-    st.download_button(
-        "Study of every slice (JSON)", lambda: json.dumps(asdict(found), indent=1),
-        "saliency-study.json", "application/json", key="saliency.study.json",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
-
-
-def _draw(found: Study) -> None:
+    st.caption(f"{MEANING} {words.left_out(found)}")
     left, right = st.columns(2)
     with left:
         alt = "Mean Dice of each map and baseline at every threshold"
@@ -112,6 +106,11 @@ def _draw(found: Study) -> None:
     with right:
         alt = "AUROC of every slice, for each map and baseline"
         charts.show(auroc_of_slices(found), "saliency.study.auroc", alt)
+    st.download_button(
+        "Study of every slice (JSON)", lambda: json.dumps(asdict(found), indent=1),
+        "saliency-study.json", "application/json", key="saliency.study.json",
+        icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
 
 
 def dice_by_threshold(found: Study) -> go.Figure:
@@ -119,7 +118,7 @@ def dice_by_threshold(found: Study) -> go.Figure:
     figure = go.Figure()
     for name, curve in found.curves.items():
         figure.add_scatter(
-            y=list(curve), name=saliency_words.TITLES[name], mode="lines", line=LINES[name],
+            y=list(curve), name=words.TITLES[name], mode="lines", line=LINES[name],
             hovertemplate="from level %{x}: Dice %{y:.3f}",
         )  # fmt: skip
     charts.layout(
@@ -135,7 +134,7 @@ def auroc_of_slices(found: Study) -> go.Figure:
     for name, scores in found.scores.items():
         colour = LINES[name]["color"]
         figure.add_box(
-            y=[score.auroc for score in scores], name=saliency_words.TITLES[name],
+            y=[score.auroc for score in scores], name=words.TITLES[name],
             customdata=[score.number for score in scores], boxpoints="all", jitter=0.6,
             pointpos=0, line={"color": colour, "width": 1.4}, fillcolor="rgba(0,0,0,0)",
             marker={"size": 3.5, "opacity": 0.5, "color": colour}, showlegend=False,

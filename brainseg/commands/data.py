@@ -43,8 +43,8 @@ def download(options: Namespace) -> int:
 def study_saliency(options: Namespace) -> int:
     """Say what a dataset's saliency maps tell of the tumour."""
     from brainseg import saliency_study as studies
-    from brainseg import saliency_words as words
     from brainseg.data.catalog import read_catalog
+    from brainseg.saliency_study import words
 
     catalog = read_catalog(options.data)
     found = studies.kept(catalog)

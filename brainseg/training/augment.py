@@ -73,8 +73,8 @@ def _move(square: FloatArray, a: Augmentation) -> FloatArray:
     if a.flip_columns:
         square = square[:, ::-1]
     if a.transpose:
-        square = square.T
-    square = np.ascontiguousarray(square)
+        square = np.swapaxes(square, 0, 1)
+    square = np.array(square, order="C")  # of our own: channels are shaded in place
     if a.degrees == 0 and a.scale == 1 and a.shift == (0.0, 0.0):
         return square
     side = square.shape[0]
@@ -103,6 +103,14 @@ def _shade(image: FloatArray, a: Augmentation) -> FloatArray:
 
 
 def apply(image: FloatArray, mask: FloatArray, a: Augmentation) -> tuple[FloatArray, FloatArray]:
-    """Apply a draw to a square image in [0, 1] and its 0/1 mask; both (S, S) float32."""
-    moved = _shade(_move(image, a), a)
-    return np.asarray(moved, dtype=np.float32), (_move(mask, a) >= 0.5).astype(np.float32)
+    """Apply a draw to a square image in [0, 1] and its 0/1 mask; both (S, S) float32.
+
+    An image (S, S, C) has saliency maps behind its channel 0: they move with the scan, and keep
+    their brightness.
+    """
+    moved = np.asarray(_move(image, a), dtype=np.float32)
+    if moved.ndim == 2:
+        moved = np.asarray(_shade(moved, a), dtype=np.float32)
+    else:
+        moved[..., 0] = _shade(np.ascontiguousarray(moved[..., 0]), a)
+    return moved, (_move(mask, a) >= 0.5).astype(np.float32)

@@ -65,16 +65,6 @@ def spearman(a: NDArray[Any], b: NDArray[Any]) -> float | None:
     return pearson(_ranks(a), _ranks(b))
 
 
-def grey_levels(values: NDArray[Any]) -> ByteArray:
-    """Return a map in 256 grey levels: 8-bit as it is, 16-bit and fractions of 1 on their scale."""
-    if values.dtype == np.uint8:
-        return values
-    top = float(values.max())
-    whole = bool(np.all(values == np.floor(values)))
-    scale = 1 / 257 if top > 255 else 1.0 if whole or top > 1 else 255.0
-    return np.clip(values * scale, 0, 255).astype(np.uint8)
-
-
 def nearness(shape: tuple[int, int]) -> ByteArray:
     """Return a picture (H, W) that is brightest, 255, in the centre and 0 in the corners."""
     rows, columns = (np.abs(np.arange(side) - (side - 1) / 2) for side in shape)

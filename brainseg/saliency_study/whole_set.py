@@ -7,7 +7,6 @@ centre. All four are judged on the same slices: those with a tumour, its mask an
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -21,12 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainseg import files, paths, preprocess
-from brainseg import saliency_measures as measures
-from brainseg import saliency_summary as summary
 from brainseg.data.catalog import Catalog
 from brainseg.data.pixels import read_image, read_mask, read_saliency
 from brainseg.errors import DataError
-from brainseg.saliency_summary import MAPS, NAMES, MapScore, PairScore, Study
+from brainseg.saliency_study import measures, summary
+from brainseg.saliency_study.summary import MAPS, NAMES, MapScore, PairScore, Study
 from brainseg.types import BoolArray, FloatArray, Sample
 
 Progress = Callable[[int, int], None]
@@ -157,7 +155,7 @@ def _maps(
         if values.shape != shape:
             notes.append(f"{name} resized to its mask")
             values = cv2.resize(values, shape[::-1], interpolation=cv2.INTER_LINEAR)
-        levels = measures.grey_levels(values)
+        levels = preprocess.grey_levels(values)
         if not np.any(levels != levels.flat[0]):
             notes.append(f"{name} flat")
         found[name] = levels if np.array_equal(levels, values) else values
@@ -166,7 +164,7 @@ def _maps(
 
 def _judge(sample: Sample, values: NDArray[Any], truth: BoolArray) -> _Judged:
     """The mask is neither empty nor everything, so all measures are defined."""
-    curve = measures.dice_curve(measures.grey_levels(values), truth)
+    curve = measures.dice_curve(preprocess.grey_levels(values), truth)
     area = measures.auroc(values, truth)
     assert curve is not None
     assert area is not None
@@ -212,17 +210,5 @@ def read(path: Path) -> Study | None:
 
 
 def place(catalog: Catalog) -> Path:
-    """Return where the study of a dataset is kept; another place once any of its files changes.
-
-    The digest of a catalog says nothing of the maps, so their sizes and times join it.
-    """
-    state: list[object] = [catalog.digest]
-    for sample in catalog.samples:
-        for path in sample.saliency:
-            try:
-                facts = None if path is None else path.stat()
-            except OSError:
-                facts = None
-            state.append(facts and (str(path), facts.st_size, facts.st_mtime_ns))
-    key = hashlib.sha256(repr(state).encode()).hexdigest()[:20]
-    return paths.cache() / "saliency-studies" / f"{key}.json"
+    """Return where the study of a dataset is kept; another place once any of its files changes."""
+    return paths.cache() / "saliency-studies" / f"{catalog.digest}.json"

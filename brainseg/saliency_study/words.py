@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brainseg.saliency_summary import BASELINES, MAPS, NAMES, Study, separation
+from brainseg.saliency_study.summary import BASELINES, MAPS, NAMES, Study, separation
 from brainseg.scores import Summary
 
 # Above either, a map all but holds the mask. Nothing that knows only the picture does so: the best
