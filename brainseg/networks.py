@@ -43,15 +43,14 @@ LABELS = {"unet": "UNet", "resunet": "ResUNet", ENSEMBLE: "UNet + ResUNet"}
 MAP_WORDS = {"1": "with map 1", "2": "with map 2", "both": "with both maps"}
 _LARGEST_JSON = 64 * 1024
 Precision = Literal["f32", "bf16"]
+_ALLOWED: dict[str, tuple[str, ...]] = {"architecture": ARCHITECTURES, "norm": ("batch", "group")}
+_ALLOWED["saliency"] = tuple(SALIENCY_INPUTS)
 _BOUNDS = {"size": (32, 1024), "base": (1, 128), "depth": (1, 6)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """What ``network.json`` says of a network. ``size`` is the side of its square input.
-
-    ``saliency`` names the maps that it sees behind the scan, as ``types.SALIENCY_INPUTS`` orders.
-    """
+    """What ``network.json`` says: ``size`` is its input's side, ``saliency`` the maps it sees."""
 
     name: str
     architecture: str
@@ -308,12 +307,9 @@ def _validated(values: dict[str, Any], path: Path) -> NetworkConfig:
             raise NetworkError(f"{path}: {key} must be a text of at most 2000 characters")
     if type(values["threshold"]) not in (int, float) or not 0 < values["threshold"] < 1:
         raise NetworkError(f"{path}: threshold must lie between 0 and 1")
-    if values["architecture"] not in ARCHITECTURES:
-        raise NetworkError(f"{path}: architecture must be one of {', '.join(ARCHITECTURES)}")
-    if values["norm"] not in ("batch", "group"):
-        raise NetworkError(f"{path}: norm must be batch or group")
-    if values["saliency"] not in SALIENCY_INPUTS:
-        raise NetworkError(f"{path}: saliency must be one of {', '.join(SALIENCY_INPUTS)}")
+    for key, allowed in _ALLOWED.items():
+        if values[key] not in allowed:
+            raise NetworkError(f"{path}: {key} must be one of {', '.join(allowed)}")
     if (values["schema"], values["preprocessing"]) != (SCHEMA, PREPROCESSING):
         raise NetworkError(f"{path} was written for another version of brainseg; export it again")
     if values["size"] % 2 ** values["depth"]:

@@ -69,7 +69,8 @@ def nearness(shape: tuple[int, int]) -> ByteArray:
     """Return a picture (H, W) that is brightest, 255, in the centre and 0 in the corners."""
     rows, columns = (np.abs(np.arange(side) - (side - 1) / 2) for side in shape)
     far = np.hypot(rows[:, np.newaxis], columns[np.newaxis])
-    return np.rint(255 * (1 - far / max(float(far.max()), 1.0))).astype(np.uint8)
+    near = 1 - far / max(float(far.max()), 1.0)
+    return np.asarray(np.rint(255 * near), dtype=np.uint8)
 
 
 def _graded(values: NDArray[Any]) -> tuple[NDArray[np.intp], int]:

@@ -76,7 +76,7 @@ def study(catalog: Catalog, progress: Progress | None = None) -> Study:
     for name in NAMES:
         found = [one.found[name] for one in slices if name in one.found]
         if found:
-            curve = np.mean([one.curve for one in found], axis=0, dtype=np.float64)
+            curve = np.stack([one.curve for one in found]).mean(axis=0, dtype=np.float64)
             curves[name] = [float(dice) for dice in curve]
             scores[name] = [one.at(int(np.argmax(curve))) for one in found]
     if not set(MAPS) & set(scores):
