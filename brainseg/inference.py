@@ -105,7 +105,7 @@ class Segmenter:
                 that the network needs.
         """
         started = time.perf_counter()
-        image, geometry = self.prepare(scan)
+        image, geometry = self._seen(scan)
         turns = SYMMETRIES if symmetries else SYMMETRIES[:1]
         views, features = self.infer(np.stack([turn(image) for turn, _ in turns]))
         turned_back = [back(view) for view, (_, back) in zip(views, turns, strict=True)]
@@ -127,7 +127,7 @@ class Segmenter:
         predictions: list[Prediction] = []
         for first in range(0, len(scans), _BATCH):
             part, started = scans[first : first + _BATCH], time.perf_counter()
-            fitted = [self.prepare(scan) for scan in part]
+            fitted = [self._seen(scan) for scan in part]
             maps, features = self.infer(np.stack([image for image, _ in fitted]))
             restored = [preprocess.restore(m, g) for m, (_, g) in zip(maps, fitted, strict=True)]
             seconds = (time.perf_counter() - started) / len(part)
@@ -137,14 +137,6 @@ class Segmenter:
                 for s, p, f in zip(part, restored, seen, strict=True)
             ]
         return predictions
-
-    def prepare(self, scan: Scan) -> tuple[FloatArray, Geometry]:
-        """Return what the network sees of a scan, (size, size, C), and its geometry.
-
-        Raises:
-            ScanError: as ``predict``.
-        """
-        return preprocess.network_input(scan, self.config.size, self.config.saliency)
 
     def probabilities(self, batch: FloatArray) -> FloatArray:
         """Return (B, size, size) probabilities; as ``infer``."""
@@ -176,6 +168,9 @@ class Segmenter:
         halves = np.tanh(0.5 * logits)  # the sigmoid, without overflow
         probabilities = np.asarray(0.5 + 0.5 * halves, dtype=np.float32)
         return probabilities, np.concatenate(features) if features else None
+
+    def _seen(self, scan: Scan) -> tuple[FloatArray, Geometry]:
+        return preprocess.network_input(scan, self.config.size, self.config.saliency)
 
     def _run(self, images: FloatArray) -> list[FloatArray]:
         with _slots:

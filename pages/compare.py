@@ -7,6 +7,7 @@ with frame.open_page(
     "Compare",
     "The same slice through two networks: where each is right, and where they disagree.",
 ):
+    widgets.need_networks()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         catalog = widgets.pick_dataset("compare.dataset")
         refs = compare.pick_pair(catalog)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -27,6 +28,8 @@ def test_the_counts_are_those_of_a_mask_at_each_threshold() -> None:
 
 class Brightness:
     """A network whose probability is the scaled brightness."""
+
+    config = SimpleNamespace(saliency="none")
 
     def predict(self, scan: Scan) -> Prediction:
         p = (scan.pixels / scan.pixels.max()).astype(np.float32)

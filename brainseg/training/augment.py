@@ -73,8 +73,8 @@ def _move(square: FloatArray, a: Augmentation) -> FloatArray:
     if a.flip_columns:
         square = square[:, ::-1]
     if a.transpose:
-        square = np.swapaxes(square, 0, 1)
-    square = np.array(square, order="C")  # of our own: channels are shaded in place
+        square = square.T
+    square = np.ascontiguousarray(square)
     if a.degrees == 0 and a.scale == 1 and a.shift == (0.0, 0.0):
         return square
     side = square.shape[0]
@@ -108,9 +108,9 @@ def apply(image: FloatArray, mask: FloatArray, a: Augmentation) -> tuple[FloatAr
     An image (S, S, C) has saliency maps behind its channel 0: they move with the scan, and keep
     their brightness.
     """
-    moved = np.asarray(_move(image, a), dtype=np.float32)
-    if moved.ndim == 2:
-        moved = np.asarray(_shade(moved, a), dtype=np.float32)
-    else:
-        moved[..., 0] = _shade(np.ascontiguousarray(moved[..., 0]), a)
-    return moved, (_move(mask, a) >= 0.5).astype(np.float32)
+    moved_mask = (_move(mask, a) >= 0.5).astype(np.float32)
+    if image.ndim == 2:
+        return np.asarray(_shade(_move(image, a), a), dtype=np.float32), moved_mask
+    # One by one: OpenCV interpolates two channels at once more coarsely than one or three.
+    moved = [_move(channel, a) for channel in np.moveaxis(image, -1, 0)]
+    return np.stack([_shade(moved[0], a), *moved[1:]], axis=-1, dtype=np.float32), moved_mask

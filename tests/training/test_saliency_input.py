@@ -191,7 +191,7 @@ def test_openvino_answers_as_keras_does_and_turns_maps_with_the_scan(
     segmenter = Segmenter.load(trained / "network", precision="f32")
     sample = read_catalog(maps_data).samples[0]
     scan = read_scan(sample, "both")
-    seen, _ = segmenter.prepare(scan)
+    seen, _ = preprocess.network_input(scan, SIDE, "both")
     logits = export.load_model(trained / "network")(seen[np.newaxis])
     expected = 1 / (1 + np.exp(-np.asarray(logits)[0, ..., 0]))
     assert segmenter.predict(scan).probability == pytest.approx(expected, abs=1e-4)
