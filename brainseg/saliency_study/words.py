@@ -5,8 +5,8 @@ from __future__ import annotations
 from brainseg.saliency_study.summary import BASELINES, MAPS, NAMES, Study, separation
 from brainseg.scores import Summary
 
-# Above either, a map all but holds the mask. Nothing that knows only the picture does so: the best
-# networks trained on the public slices reach a Dice near 0.75 on patients that they never saw.
+# From either on, a map all but holds the mask. Trained networks do no better: those shipped here
+# reach a Dice near 0.75 on patients that they never saw (docs/MODEL_CARD.md).
 LEAK_AUROC = 0.98
 LEAK_DICE = 0.75
 _NAMES = {"brightness": "the slice's own brightness", "centre": "nearness to the centre"}
@@ -77,20 +77,27 @@ def of_feeding(study: Study) -> str:
     """Return what it means to feed the maps to a network, after the most telling of them."""
     verdicts = [verdict(study.summaries[name]) for name in MAPS if name in study.summaries]
     worst = max(verdicts, key=_RANKS.index)
-    return f"{_FEEDING[worst]} {_MADE_FROM_PICTURE if study.synthetic else _UNKNOWN}"
+    words = [_FEEDING[worst], _MADE_FROM_PICTURE if study.synthetic else _UNKNOWN]
+    if worst in ("something", "nothing") and not study.synthetic:
+        words.insert(1, _NOT_ALL)
+    return " ".join(words)
 
 
 _FEEDING = {
     "leak": "Do not feed them to a network: it would copy the answer from the map, its Dice would "
     "say nothing of a new scan, which comes without one.",
-    "more": "A network that is fed with them will likely score higher here. The gain counts only "
+    "more": "A network that is fed with them may well score higher here. The gain counts only "
     "if the very same map can be made for a new scan without knowing its tumour; otherwise it is "
     "leakage, and the network needs an input that nobody can give it.",
-    "something": "A network that sees the slice can read all this off it already, so expect little "
-    "from feeding them: an input more that every new scan would have to bring.",
-    "nothing": "A network has nothing to gain from feeding on them, only an input more that every "
-    "new scan would have to bring.",
+    "something": "In their brightness is nothing that a network cannot read off the slice already, "
+    "so expect little from feeding them: an input more that every new scan would have to bring.",
+    "nothing": "In their brightness is nothing for a network to gain, only an input more that "
+    "every new scan would have to bring.",
 }
+_NOT_ALL = (
+    "Brightness is not all, though: an outline of the tumour would only show in a training with "
+    "the maps."
+)
 _MADE_FROM_PICTURE = (
     "In this synthetic data both maps are computed from the picture alone, so nothing can leak; "
     "the dataset's own maps may be another matter."
