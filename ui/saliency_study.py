@@ -124,7 +124,7 @@ def dice_by_threshold(found: Study) -> go.Figure:
     charts.layout(
         figure, title="Mean Dice at every threshold", height=300, x="Grey level", y="Dice"
     )
-    figure.update_yaxes(range=[0, 1])
+    figure.update_yaxes(rangemode="tozero")
     return figure
 
 

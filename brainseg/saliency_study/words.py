@@ -136,19 +136,19 @@ def report(study: Study) -> list[str]:
 
 def left_out(study: Study) -> str:
     """Return what was not judged, or not as filed, and how often; empty where nothing was."""
-    counted = ", ".join(f"{why} {many:,}" for why, many in study.left_out.items())
-    return f"Left out or noted: {counted}." if counted else ""
+    counted = ", ".join(f"{why}: {many:,}" for why, many in study.left_out.items())
+    return f"Left out or noted, in slices: {counted}." if counted else ""
 
 
 TITLES = {"map 1": "Map 1", "map 2": "Map 2", "brightness": "Brightness", "centre": "Centre"}
 _ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("AUROC", ("auroc", "auroc_low", "auroc_high")),
     ("Best Dice, one threshold for all", ("dice", "dice_low", "dice_high")),
-    ("that threshold (0 to 255)", ("threshold",)),
+    ("Threshold of that (0 to 255)", ("threshold",)),
     ("Best Dice, a threshold a slice", ("oracle_dice",)),
     ("Pointing game", ("pointing", "pointing_low", "pointing_high")),
-    ("pointing game, any tied pixel", ("pointing_any",)),
-    ("pointing by chance", ("chance",)),
+    ("Pointing game, any tied pixel", ("pointing_any",)),
+    ("Pointing by chance", ("chance",)),
     ("Slices below AUROC 0.5", ("auroc_below_half",)),
     ("Slices", ("slices",)),
 )
