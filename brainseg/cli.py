@@ -31,7 +31,16 @@ _TRAIN_NUMBERS = {
     "seed": int,
     "threads": int,
 }
-_TRAIN_WORDS = ("loss", "optimizer", "schedule", "monitor", "augment", "precision", "norm")
+_TRAIN_WORDS = (
+    "loss",
+    "optimizer",
+    "schedule",
+    "monitor",
+    "augment",
+    "precision",
+    "norm",
+    "saliency",
+)
 
 
 def _demo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,6 +66,15 @@ def _inspect(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     verb.add_argument("--data", type=Path, required=True, metavar="DIR")
     verb.add_argument("--json", action="store_true", help="print JSON")
     verb.set_defaults(run=commands.inspect)
+
+
+def _study_saliency(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser(
+        "study-saliency", help="how well a dataset's saliency maps alone find the tumour"
+    )
+    verb.add_argument("--data", type=Path, required=True, metavar="DIR")
+    verb.add_argument("--json", action="store_true", help="print JSON, every slice in it")
+    verb.set_defaults(run=commands.study_saliency)
 
 
 def _settings(verb: argparse.ArgumentParser) -> None:
@@ -226,7 +244,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     training = (_train, _estimate, _protocol, _runs)
     scoring = (_evaluate, _tune, _predict, _saliency)
-    for add in (_demo, _download, _inspect, *training, *scoring, _rest):
+    for add in (_demo, _download, _inspect, _study_saliency, *training, *scoring, _rest):
         add(verbs)
     return top
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from brainseg import files, gate, inference, networks, overlay
 from brainseg.data import readers
-from brainseg.errors import ScanError
+from brainseg.errors import NetworkError, ScanError
 from brainseg.refine import without_specks
 from brainseg.saliency_request import DEEPEST, Target
 from brainseg.types import Volume
@@ -117,6 +117,11 @@ def explain_file(
         NetworkError: there is no such network, or it is the ensemble.
     """
     folder, wanted = networks.find_network(model), Target.parse(target)
+    if networks.read_network(folder).saliency != "none":
+        raise NetworkError(
+            f"{model} was trained with saliency maps beside the scan, and its own map is not made: "
+            "choose a network that needs the scan alone"
+        )
     from brainseg import saliency
 
     volume = readers.read_file(scan)

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from brainseg import thresholds
-from brainseg.data.catalog import Catalog, read_image, read_mask
+from brainseg.data.catalog import Catalog, read_mask, read_scan
 from brainseg.errors import DataError
 from brainseg.thresholds import LEVELS, Curve
-from brainseg.types import Scan
 
 if TYPE_CHECKING:
     from brainseg.ensemble import Ensemble
@@ -39,10 +38,10 @@ def curve(
     counts = []
     for done, number in enumerate(chosen, start=1):
         sample = samples[number]
-        image, truth = read_image(sample), read_mask(sample)
+        scan, truth = read_scan(sample, segmenter.config.saliency), read_mask(sample)
         if truth is None:
             raise DataError(f"slice {number} has no mask, so nothing can be scored on it")
-        probability = segmenter.predict(Scan(pixels=image)).probability
+        probability = segmenter.predict(scan).probability
         counts.append(thresholds.count(probability, truth, levels))
         if progress:
             progress(done, len(chosen))

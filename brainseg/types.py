@@ -27,6 +27,13 @@ ByteArray = NDArray[np.uint8]
 
 Tumour = Literal["meningioma", "glioma", "pituitary", "none"]
 TUMOURS: tuple[Tumour, ...] = ("meningioma", "glioma", "pituitary", "none")
+# What a network may see beside the scan, by the name of the choice: which maps of the dataset.
+SALIENCY_INPUTS: dict[str, tuple[Literal[1, 2], ...]] = {
+    "none": (),
+    "1": (1,),
+    "2": (2,),
+    "both": (1, 2),
+}
 State = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "lost"]
 
 
@@ -75,13 +82,17 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scan:
-    """One 2-D image as it came: raw values; ``window`` is for the eye and not applied."""
+    """One 2-D image as it came: raw values; ``window`` is for the eye and not applied.
+
+    ``saliency`` are the two maps that a dataset may bring with a slice, raw, of any size.
+    """
 
     pixels: FloatArray  # (H, W)
     spacing_mm: tuple[float, float] | None = None  # (row, column)
     source: str = ""
     coloured: bool = False
     window: tuple[float, float] | None = None
+    saliency: tuple[FloatArray | None, FloatArray | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,7 +10,7 @@ with frame.open_page(
 ):
     with st.container(horizontal=True, vertical_alignment="bottom"):
         catalog = widgets.pick_dataset("evaluate.dataset")
-        refs = widgets.pick_networks("evaluate.networks")
+        refs = widgets.pick_networks("evaluate.networks", catalog=catalog)
         catalogs, datasets = evaluation_view.choose_catalogs(catalog)
     if not refs:
         st.info("Choose at least one network.", icon=":material/leaderboard:")

@@ -9,6 +9,7 @@ from ui import (
     frame,
     saliency_controls,
     saliency_maps,
+    saliency_study,
     saliency_trust,
     widgets,
 )
@@ -27,6 +28,8 @@ with frame.open_page(
         st.caption("Computed from the picture alone: spectral residual (1), fine-grained (2).")
     else:
         st.caption("Shown as given: nobody documents how the dataset's two maps were made.")
+
+    saliency_study.show(catalog)
 
     st.subheader("Maps of the networks", anchor=False)
     refs = widgets.pick_networks("saliency.networks", with_weights=True)

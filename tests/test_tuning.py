@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ from brainseg.types import Prediction, Scan
 
 class Brightness:
     """A network whose probability is the scaled brightness."""
+
+    config = SimpleNamespace(saliency="none")
 
     def predict(self, scan: Scan) -> Prediction:
         p = (scan.pixels / scan.pixels.max()).astype(np.float32)

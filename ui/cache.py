@@ -24,7 +24,7 @@ from brainseg.data.survey import Survey
 from brainseg.errors import BrainsegError, DataError
 from brainseg.networks import NetworkRef
 from brainseg.training.planning import TUMOUR_FREE_FIRST
-from brainseg.types import BoolArray, FloatArray, Prediction, Scan
+from brainseg.types import SALIENCY_INPUTS, BoolArray, FloatArray, Prediction, Scan
 
 if TYPE_CHECKING:
     from brainseg.ensemble import Ensemble
@@ -205,14 +205,22 @@ def prediction(network: str, root: str, number: int) -> Prediction:
 
 @st.cache_resource(max_entries=64, show_spinner="Segmenting")
 def _prediction(network: str, stamp: str, root: str, digest: str, number: int) -> Prediction:
-    pixels = sample_image(root, number)
-    return _predict(network, Scan(pixels=pixels, source=f"{Path(root).name} {number}"))
-
-
-def _predict(network: str, scan: Scan) -> Prediction:
-    found = segmenter(network).predict(scan)
+    found = segmenter(network).predict(_scan(root, number, segmenter(network).config.saliency))
     found.probability.setflags(write=False)
     return found
+
+
+def _scan(root: str, number: int, saliency: str) -> Scan:
+    """Return a slice with those maps that a network needs beside it."""
+    wanted = SALIENCY_INPUTS[saliency]
+    return Scan(
+        pixels=sample_image(root, number),
+        source=f"{Path(root).name} {number}",
+        saliency=(
+            sample_saliency(root, number, 1) if 1 in wanted else None,
+            sample_saliency(root, number, 2) if 2 in wanted else None,
+        ),
+    )
 
 
 def survey(root: str) -> Survey:

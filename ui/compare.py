@@ -27,13 +27,13 @@ SAMPLE = "compare.sample"
 _TOUR = "compare.tour"
 
 
-def pick_pair() -> tuple[NetworkRef, NetworkRef]:
+def pick_pair(catalog: Catalog) -> tuple[NetworkRef, NetworkRef]:
     """Let the user choose two networks; stops the screen where there are none to choose from."""
-    names = [ref.name for ref in widgets.need_networks()]
+    names = [ref.name for ref in widgets.need_networks(catalog)]
     other = "resunet" if "resunet" in names else names[min(1, len(names) - 1)]
     return (
-        widgets.pick_network("compare.first", "First network", "unet"),
-        widgets.pick_network("compare.second", "Second network", other),
+        widgets.pick_network("compare.first", "First network", "unet", catalog),
+        widgets.pick_network("compare.second", "Second network", other, catalog),
     )
 
 

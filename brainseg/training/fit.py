@@ -51,7 +51,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Data:
-    """Arrays (N, S, S) uint8 and the rows of the training and validation slices."""
+    """Arrays (N, S, S) uint8 and the rows of the training and validation slices.
+
+    Images with saliency maps are (N, S, S, C).
+    """
 
     images: ByteArray
     masks: ByteArray
@@ -73,6 +76,7 @@ class Trainer:
             depth=config.depth,
             bn_momentum=config.bn_momentum,
             norm=config.norm,
+            channels=config.channels,
         )
         self.trained, loss = self.model, LOSSES[config.loss]
         if config.deep_supervision:

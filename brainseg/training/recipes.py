@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from brainseg.errors import ConfigError
+from brainseg.types import SALIENCY_INPUTS
 
 SCHEMA = 1
 
@@ -20,6 +21,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "augment": ("none", "reference"),
     "monitor": ("val_dice_loss", "val_dice"),
     "norm": ("batch", "group"),
+    "saliency": tuple(SALIENCY_INPUTS),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
 }
 _RANGES: dict[str, tuple[float, float]] = {
@@ -50,6 +52,7 @@ class RunConfig:
     ``deep_supervision`` adds a loss at every decoder level but the last.
     ``tensorboard`` writes its event files into the run folder, too.
     ``initial`` names a run or network whose weights the training starts from.
+    ``saliency`` names the dataset's maps that the network sees beside the scan.
     """
 
     model: str
@@ -84,6 +87,7 @@ class RunConfig:
     threads: int = 0
     tensorboard: bool = False
     initial: str = ""
+    saliency: str = "none"
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -110,6 +114,11 @@ class RunConfig:
             raise ConfigError(
                 f"size {self.size} does not pool {self.depth} times: use a multiple of {step}"
             )
+
+    @property
+    def channels(self) -> int:
+        """How many channels the network sees: the scan, and the maps beside it."""
+        return 1 + len(SALIENCY_INPUTS[self.saliency])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from brainseg import metrics
 from brainseg.losses import Loss, dice_loss
+from brainseg.preprocess import with_channels
 from brainseg.types import ByteArray, FloatArray
 
 
@@ -36,13 +37,13 @@ def validate(
     batch_size: int,
     beat: Callable[[], None] = lambda: None,
 ) -> Scores:
-    """Score ``model`` on the rows of the uint8 arrays (N, S, S)."""
+    """Score ``model`` on the rows of the uint8 arrays (N, S, S), images with maps (N, S, S, C)."""
     losses: list[float] = []
     dice_losses: list[float] = []
     probabilities: list[FloatArray] = []
     for begin in range(0, len(rows), batch_size):
         part = list(rows[begin : begin + batch_size])
-        x = images[part].astype(np.float32)[..., np.newaxis] / 255.0
+        x = with_channels(images[part].astype(np.float32) / 255.0)
         y = masks[part].astype(np.float32)[..., np.newaxis]
         logits = model.predict_on_batch(x)
         losses += [_number(loss(y, logits))] * len(part)

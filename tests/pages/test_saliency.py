@@ -228,3 +228,31 @@ def test_without_networks_the_datasets_maps_are_still_there(
 
 def test_every_method_says_what_it_is() -> None:
     assert set(saliency_controls.MEANINGS) == set(METHODS)
+
+
+def test_the_study_waits_for_a_click_and_then_says_what_the_maps_tell(
+    demo: Path, networks: Path, alone: Open, text_of: Callable[[AppTest], str]
+) -> None:
+    app = alone("saliency")
+    assert "Map 1:" not in text_of(app)
+    app.button(key="saliency.study").click().run()
+    assert not app.exception
+    shown = text_of(app)
+    assert "Map 1: no better than the baselines." in shown
+    assert "computed from the picture alone" in shown
+    assert not [button for button in app.button if button.key == "saliency.study"]
+    again = alone("saliency")
+    assert "Map 1: no better than the baselines." in text_of(again)
+
+
+def test_a_dataset_without_maps_has_nothing_to_study(
+    demo: Path, networks: Path, alone: Open, text_of: Callable[[AppTest], str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for folder in ("images", "masks"):
+        (tmp_path / "plain" / folder).parent.mkdir(exist_ok=True)
+        (tmp_path / "plain" / folder).symlink_to(demo / folder)
+    monkeypatch.setenv("BRAINSEG_DATA", str(tmp_path / "plain"))
+    app = alone("saliency")
+    assert not app.exception
+    assert "nothing to study" in text_of(app)

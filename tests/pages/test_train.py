@@ -461,3 +461,28 @@ def test_durations_are_said_in_words(seconds: float, words: str) -> None:
 )  # fmt: skip
 def test_estimates_have_no_digits_that_nobody_can_know(seconds: float, words: str) -> None:
     assert training_words.roughly(seconds) == words
+
+
+def test_maps_can_be_further_channels_where_the_dataset_has_them(
+    demo: Path, alone: Open, started: list[Path]
+) -> None:
+    app = alone("train")
+    chosen = next(box for box in app.selectbox if box.label == "Saliency maps beside the scan")
+    assert not chosen.disabled
+    chosen.select("both").run()
+    assert '--saliency "both"' in app.code[0].value
+    app.button(key="train.start").click().run()
+    assert [runs.config(run).saliency for run in started] == ["both"]
+
+
+def test_without_maps_the_choice_is_disabled(
+    demo: Path, alone: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / "plain" / folder).parent.mkdir(exist_ok=True)
+        (tmp_path / "plain" / folder).symlink_to(demo / folder)
+    monkeypatch.setenv("BRAINSEG_DATA", str(tmp_path / "plain"))
+    app = alone("train")
+    chosen = next(box for box in app.selectbox if box.label == "Saliency maps beside the scan")
+    assert chosen.disabled
+    assert chosen.value == "none"
