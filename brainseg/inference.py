@@ -184,11 +184,11 @@ class Segmenter:
 
 
 def _check_ends(model: Any, config: NetworkConfig) -> None:
-    wanted = [config.size, config.size, 1]
+    wanted = [str(config.size), str(config.size), "1"]
     for kind, ends, most in (("input", model.inputs, 1), ("output", model.outputs, 2)):
         shape = ends[0].partial_shape
         dynamic = len(shape) == 4 and shape[0].is_dynamic
-        if len(ends) > most or not dynamic or [int(str(n)) for n in list(shape)[1:]] != wanted:
+        if len(ends) > most or not dynamic or [str(n) for n in list(shape)[1:]] != wanted:
             raise NetworkError(
                 f"network {config.name} has {kind} {shape}, but (batch, {config.size}, "
                 f"{config.size}, 1) is needed; export it again"
