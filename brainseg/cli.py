@@ -98,6 +98,10 @@ def _hyper_parameters(verb: argparse.ArgumentParser) -> None:
         verb.add_argument(f"--{name}")
     for name in ("deep-supervision", "tensorboard"):
         verb.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=None)
+    verb.add_argument(
+        "--mirrored", action=argparse.BooleanOptionalAction, default=None,
+        help="divide every batch over all GPUs; waits until all are free",
+    )  # fmt: skip
 
 
 def _train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -18,12 +18,12 @@ from brainseg.training.recipes import RunConfig
 from brainseg.types import SALIENCY_INPUTS, Split
 
 
-def in_float32(model: keras.Model, config: RunConfig) -> keras.Model:
-    """Return the same network with float32 computation, whatever policy it was trained under."""
+def untrained(config: RunConfig) -> keras.Model:
+    """Return the network of a configuration with float32 computation, whatever the policy."""
     policy = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_global_policy("float32")
     try:
-        plain = models.build(
+        return models.build(
             config.model,
             size=config.size,
             base=config.base,
@@ -34,6 +34,11 @@ def in_float32(model: keras.Model, config: RunConfig) -> keras.Model:
         )
     finally:
         keras.mixed_precision.set_global_policy(policy)
+
+
+def in_float32(model: keras.Model, config: RunConfig) -> keras.Model:
+    """Return the same network with float32 computation, whatever policy it was trained under."""
+    plain = untrained(config)
     plain.set_weights(model.get_weights())
     return plain
 

@@ -211,10 +211,10 @@ def _check_ends(model: Any, config: NetworkConfig) -> None:
         ("input", model.inputs, 1, channels),
         ("output", model.outputs, 2, 1),
     ):
-        wanted = [config.size, config.size, depth]
+        wanted = [str(config.size), str(config.size), str(depth)]
         shape = ends[0].partial_shape
         dynamic = len(shape) == 4 and shape[0].is_dynamic
-        if len(ends) > most or not dynamic or [int(str(n)) for n in list(shape)[1:]] != wanted:
+        if len(ends) > most or not dynamic or [str(n) for n in list(shape)[1:]] != wanted:
             raise NetworkError(
                 f"network {config.name} has {kind} {shape}, but (batch, {config.size}, "
                 f"{config.size}, {depth}) is needed; export it again"

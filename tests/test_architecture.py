@@ -30,6 +30,7 @@ LEVEL_3 = {
     "brainseg.runtime",
     "brainseg.training.batches",
     "brainseg.training.augment",
+    "brainseg.training.finish",
     "brainseg.training.fit",
     "brainseg.training.measure",
     "brainseg.training.reporter",

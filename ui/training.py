@@ -11,7 +11,7 @@ import streamlit as st
 from brainseg import networks, paths, runs
 from brainseg.data.catalog import Catalog
 from brainseg.errors import BrainsegError
-from brainseg.training import planning, process, recipes
+from brainseg.training import planning, process, queue, recipes
 from brainseg.training.recipes import RunConfig
 from brainseg.types import SALIENCY_INPUTS, Split
 from ui import cache, frame, training_estimate, training_table, widgets
@@ -176,6 +176,7 @@ def _details(
             "seed": row.number_input("Seed", 0, 2**32 - 1, 0, key=f"{key}.seed"),
             "tumour_free": _tumour_free(row, catalog),
             "saliency": _saliency(row, catalog, fixed),
+            **_mirrored(row, base, key),
         }  # fmt: skip
         unit = st.segmented_control(
             "Split by", tuple(UNITS), default=base.split_unit, required=True, key=f"{key}.unit",
@@ -209,6 +210,22 @@ def _saliency(
         "bring the same maps, never on an upload; see the study on the Saliency screen for what "
         "they tell. Disabled where slices lack them, or where the first weights decide.",
     )  # fmt: skip
+
+
+def _mirrored(row: st.delta_generator.DeltaGenerator, base: RunConfig, key: str) -> dict[str, bool]:
+    """Offer to divide batches over the GPUs where there are several."""
+    found = len(queue.device_names())
+    if found < 2:
+        return {}
+    whole = base.loss == "dice_batch"
+    return {
+        "mirrored": row.toggle(
+            f"All {found} GPUs for one run", key=f"{key}.mirrored", disabled=whole,
+            help="The loss of this recipe looks at the whole batch: it cannot be divided."
+            if whole else "Every batch is divided over them; the run waits until all are free. "
+            "Off: each run takes one, and two runs go side by side.",
+        )
+    }  # fmt: skip
 
 
 def _tumour_free(row: st.delta_generator.DeltaGenerator, catalog: Catalog) -> str:

@@ -74,7 +74,7 @@ def measure(config: RunConfig, tell: Tell = lambda *_: None) -> Measurement:
         save_seconds = time.monotonic() - saving
     tell("Validation", 0.95)
     return Measurement(
-        device=devices.describe(),
+        device=devices.describe(mirrored=config.mirrored),
         startup_seconds=_OPENING_SECONDS + watch.times[1] - begun,
         step_seconds=float(np.median(np.diff(watch.times[1:]))),
         validation_seconds=_validation_seconds(trainer, pictures, masks),
@@ -100,7 +100,7 @@ def _validation_seconds(trainer: Trainer, pictures: np.ndarray, masks: np.ndarra
     for _ in range(2):  # the first compiles
         begun = time.monotonic()
         validate(
-            trainer.model, LOSSES[config.loss], pictures, masks, rows,
+            trainer.predict, LOSSES[config.loss], pictures, masks, rows,
             batch_size=config.batch_size, beat=lambda: None,
         )  # fmt: skip
     return time.monotonic() - begun

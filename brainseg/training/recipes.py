@@ -50,6 +50,7 @@ class RunConfig:
     ``patience`` counts epochs without a better ``monitor``; 0 never stops early. ``ema_decay`` is
     per step; 0 switches the weight average off. ``threads`` 0 leaves the number to the backend.
     ``deep_supervision`` adds a loss at every decoder level but the last.
+    ``mirrored`` divides every batch over all GPUs of the machine, and waits for all of them.
     ``tensorboard`` writes its event files into the run folder, too.
     ``initial`` names a run or network whose weights the training starts from.
     ``saliency`` names the dataset's maps that the network sees beside the scan.
@@ -85,6 +86,7 @@ class RunConfig:
     ema_decay: float = 0.995
     precision: str = "float32"
     threads: int = 0
+    mirrored: bool = False
     tensorboard: bool = False
     initial: str = ""
     saliency: str = "none"
@@ -109,6 +111,11 @@ class RunConfig:
                 raise ConfigError(f"{name} must lie in {low:g}..{high:g}. Received: {value!r}")
         if self.schema != SCHEMA:
             raise ConfigError(f"configuration schema {self.schema} is not {SCHEMA}")
+        if self.mirrored and self.loss == "dice_batch":
+            raise ConfigError(
+                "mirrored divides a batch, and the loss dice_batch needs the whole of it: "
+                "choose the loss dice or dice_ce, or train on one device"
+            )
         step = 2**self.depth
         if self.size % step:
             raise ConfigError(

@@ -14,6 +14,8 @@ from brainseg.losses import Loss, dice_loss
 from brainseg.preprocess import with_channels
 from brainseg.types import ByteArray, FloatArray
 
+Predict = Callable[[FloatArray], FloatArray]  # (B, S, S, C) in [0, 1] to logits (B, S, S, 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scores:
@@ -28,7 +30,7 @@ class Scores:
 
 
 def validate(
-    model: keras.Model,
+    predict: Predict,
     loss: Loss,
     images: ByteArray,
     masks: ByteArray,
@@ -37,7 +39,10 @@ def validate(
     batch_size: int,
     beat: Callable[[], None] = lambda: None,
 ) -> Scores:
-    """Score ``model`` on the rows of the uint8 arrays (N, S, S), images with maps (N, S, S, C)."""
+    """Score what gives logits for pictures on the rows of the uint8 arrays (N, S, S).
+
+    Images with maps beside the scan are (N, S, S, C).
+    """
     losses: list[float] = []
     dice_losses: list[float] = []
     probabilities: list[FloatArray] = []
@@ -45,7 +50,7 @@ def validate(
         part = list(rows[begin : begin + batch_size])
         x = with_channels(images[part].astype(np.float32) / 255.0)
         y = masks[part].astype(np.float32)[..., np.newaxis]
-        logits = model.predict_on_batch(x)
+        logits = predict(x)
         losses += [_number(loss(y, logits))] * len(part)
         dice_losses += list(np.asarray(keras.ops.convert_to_numpy(dice_loss(y, logits))))
         probabilities += list(1 / (1 + np.exp(-np.clip(logits[..., 0], -80, 80))))

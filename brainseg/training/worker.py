@@ -97,7 +97,7 @@ def _train_and_finish(run: Path, config: RunConfig, reporter: Reporter) -> bool:
     reporter.facts(_facts(trainer))
     if not trainer.fit(prepared.data):
         return False
-    _finish(run, config, trainer, reporter, prepared.data)
+    _finish(run, trainer, reporter, prepared.data)
     return True
 
 
@@ -110,24 +110,16 @@ def _facts(trainer: Trainer) -> dict[str, object]:
         "parameters": trainer.model.count_params(),
         "backend": keras.backend.backend(),
         "keras": keras.__version__,
-        "device": devices.describe(),
+        "device": devices.describe(mirrored=trainer.config.mirrored),
     }
 
 
-def _finish(run: Path, config: RunConfig, trainer: Trainer, reporter: Reporter, data: Data) -> None:
-    from brainseg import evaluate, export
-    from brainseg.gate import GateSlices
+def _finish(run: Path, trainer: Trainer, reporter: Reporter, data: Data) -> None:
+    from brainseg import evaluate
+    from brainseg.training import finish
 
     reporter.phase("exports the network and measures it on the held-out slices")
-    trainer.load_best()
-    export.export_network(
-        trainer.model,
-        run / "network",
-        name=run.name,
-        config=config,
-        split=runs.split(run),
-        heads=GateSlices.spread(data.images, data.train, data.val),
-    )
+    finish.export_best(run, trainer.model, data)
     reporter.breathe()
     result = evaluate.evaluate_run(run, progress=lambda *_: reporter.breathe())
     runs.write_evaluation(run / "result.json", result)

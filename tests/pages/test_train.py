@@ -112,6 +112,18 @@ def test_the_form_says_how_the_data_is_divided(
     assert "divided by patient" in words
 
 
+def test_several_gpus_can_share_a_run_unless_its_loss_needs_the_whole_batch(
+    demo: Path, alone: Open, monkeypatch: pytest.MonkeyPatch
+):
+    assert "train.quick.mirrored" not in [toggle.key for toggle in alone("train").toggle]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    app = alone("train")
+    app.toggle(key="train.quick.mirrored").set_value(True).run()
+    assert "--mirrored" in app.code[0].value
+    app.button_group(key="train.recipe").set_value("document").run()
+    assert app.toggle(key="train.document.mirrored").disabled
+
+
 def test_tuning_starts_from_trained_weights_in_smaller_steps(
     demo: Path, networks: Path, alone: Open
 ) -> None:
