@@ -24,7 +24,7 @@ from brainseg.data.survey import Survey
 from brainseg.errors import BrainsegError, DataError
 from brainseg.networks import NetworkRef
 from brainseg.training.planning import TUMOUR_FREE_FIRST
-from brainseg.types import BoolArray, FloatArray, Prediction, Sample, Scan
+from brainseg.types import BoolArray, FloatArray, Prediction, Scan
 
 if TYPE_CHECKING:
     from brainseg.ensemble import Ensemble
