@@ -23,7 +23,7 @@ from brainseg.data.planes import Plane
 from brainseg.data.survey import Survey
 from brainseg.errors import BrainsegError, DataError
 from brainseg.networks import NetworkRef
-from brainseg.types import BoolArray, FloatArray, Prediction, Sample, Scan
+from brainseg.types import BoolArray, FloatArray, Prediction, Scan
 
 if TYPE_CHECKING:
     from brainseg.ensemble import Ensemble
@@ -207,25 +207,25 @@ def _predict(network: str, scan: Scan) -> Prediction:
 def survey(root: str) -> Survey:
     """Return what is seen of all slices of a dataset: made once, under a progress bar."""
     listed = catalog(root)
+    if not surveys.folder_of(listed).is_dir():
+        text = "Looking at every slice, once for this dataset"
+        bar = st.progress(0.0, text=text)
+        try:
+            with _making_survey:
+                surveys.make(
+                    listed,
+                    lambda done, total: bar.progress(
+                        done / total, text=f"{text}: {done:,} of {total:,}"
+                    ),
+                )
+        finally:
+            bar.empty()
     return _survey(root, listed.digest)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _survey(root: str, digest: str) -> Survey:
-    listed = catalog(root)
-    ready = surveys.load(listed)
-    if ready is not None:
-        return ready
-    text = "Looking at every slice, once for this dataset"
-    bar = st.progress(0.0, text=text)
-    try:
-        with _making_survey:
-            return surveys.make(
-                listed,
-                lambda done, total: bar.progress(done / total, text=f"{text}: {done:,} of {total:,}"),
-            )
-    finally:
-        bar.empty()
+    return surveys.make(catalog(root))
 
 
 def planes(root: str) -> dict[int, Plane]:

@@ -200,9 +200,7 @@ def _patient(template: Template, one: PlannedSlice, seed: int) -> tuple[Patient,
 def drawn_views(count: int, seed: int = 0) -> tuple[View, ...]:
     """Return the plane of each slice of ``make_demo(count=count, seed=seed)``, rendering none."""
     template = load_template()
-    return tuple(
-        _telling_view(one.view, _patient(template, one, seed)[1]) for one in plan(count)
-    )
+    return tuple(_telling_view(one.view, _patient(template, one, seed)[1]) for one in plan(count))
 
 
 def _draw_slice(
