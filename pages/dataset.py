@@ -85,9 +85,11 @@ with frame.open_page("Dataset", "Look through the slices, their true masks and s
     else:
         rows = gallery.choose(catalog)
         if view == GALLERY and number is not None:
-            st.button("All slices", icon=":material/arrow_back:", key="dataset.back",
-                      shortcut="Escape", on_click=back, args=(rows, number))  # fmt: skip
-            dataset_detail.show(catalog, gallery.row_of(catalog, rows, number), rows, open_slice)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.button("All slices", icon=":material/arrow_back:", key="dataset.back",
+                          shortcut="Escape", on_click=back, args=(rows, number))  # fmt: skip
+                dataset_detail.steps(number, rows, open_slice)
+            dataset_detail.show(catalog, gallery.row_of(catalog, rows, number), open_slice)
         elif not rows:
             dataset_statistics.nothing_left()
         elif view == STATISTICS:

@@ -20,12 +20,9 @@ FILES, INPUT = "The files", "What the network sees"
 SIDES = (256, 128)
 
 
-def show(
-    catalog: Catalog, row: Row, rows: Sequence[Row], open_slice: Callable[[int], None]
-) -> None:
-    """Show a slice; ``rows`` are those that the buttons step through."""
+def show(catalog: Catalog, row: Row, open_slice: Callable[[int], None]) -> None:
+    """Show a slice with all that is known of it."""
     sample = row.sample
-    _steps(sample.number, [one.sample.number for one in rows], open_slice)
     st.markdown(cases.facts_of(sample) + _more_facts(row))
     with st.container(horizontal=True, vertical_alignment="center"):
         view = st.segmented_control(
@@ -48,22 +45,22 @@ def show(
     st.dataframe(cases.files_of(catalog, sample), hide_index=True, width="content")
 
 
-def _steps(number: int, order: list[int], open_slice: Callable[[int], None]) -> None:
+def steps(number: int, rows: Sequence[Row], open_slice: Callable[[int], None]) -> None:
+    """Show the buttons that step through the filtered slices, in their order."""
+    order = [row.sample.number for row in rows]
     place = order.index(number) if number in order else None
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for name, icon, key, by in (("Previous", "chevron_left", "Left", -1),
-                                    ("Next", "chevron_right", "Right", 1)):  # fmt: skip
-            to = None if place is None else place + by
-            usable = to is not None and 0 <= to < len(order)
-            st.button(
-                name, icon=f":material/{icon}:", shortcut=key, key=f"dataset.{name.lower()}",
-                disabled=not usable, on_click=open_slice,
-                args=(order[to] if usable and to is not None else number,),
-            )  # fmt: skip
-        where = (
-            "not among the filtered slices" if place is None else f"{place + 1:,} of {len(order):,}"
-        )
-        st.caption(where, width="content")
+    for name, icon, key, by in (
+        ("Previous", "chevron_left", "Left", -1),
+        ("Next", "chevron_right", "Right", 1),
+    ):
+        to = -1 if place is None else place + by
+        usable = 0 <= to < len(order)
+        st.button(
+            name, icon=f":material/{icon}:", shortcut=key, key=f"dataset.{name.lower()}",
+            disabled=not usable, on_click=open_slice, args=(order[to] if usable else number,),
+        )  # fmt: skip
+    where = "not among the filtered slices" if place is None else f"{place + 1:,} of {len(order):,}"
+    st.caption(where, width="content")
 
 
 def _more_facts(row: Row) -> str:

@@ -14,7 +14,7 @@ from brainseg.data import describe
 from brainseg.data.catalog import Catalog
 from brainseg.data.describe import SIZE_EDGES, Position
 from brainseg.data.survey import LEVELS
-from ui import cache, charts, frame
+from ui import cache, charts, frame, pictures
 from ui.gallery import Row
 
 _HEIGHT = 280
@@ -132,7 +132,7 @@ def position(one: Position, top: float) -> go.Figure:
     """Draw where the tumours of one plane lie, on a scale that ends at ``top``."""
     figure = go.Figure()
     figure.add_heatmap(
-        z=np.round(100 * one.tumour, 2), zmin=0, zmax=100 * top, colorscale="Inferno",
+        z=np.round(100 * one.tumour, 2), zmin=0, zmax=100 * top, colorscale=pictures.heat_stops(),
         colorbar={"title": {"text": "%"}, "thickness": 10, "len": 0.9},
         hovertemplate="tumour on %{z:.1f} % of the slices<extra></extra>",
     )  # fmt: skip
