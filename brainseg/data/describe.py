@@ -28,7 +28,7 @@ class Position:
 
 def counts(samples: Sequence[Sample]) -> list[tuple[str | None, int, int]]:
     """Return (kind of tumour, slices, known patients) of each kind that occurs."""
-    found = []
+    found: list[tuple[str | None, int, int]] = []
     for kind in (*TUMOURS, None):
         same = [sample for sample in samples if sample.tumour == kind]
         if same:

@@ -194,7 +194,7 @@ def _gridded(values: FloatArray, head: planes.Head) -> ByteArray:
         return np.zeros((GRID, GRID), dtype=np.uint8)
     box = values[head.rows, head.columns]
     grid = cv2.resize(box, (GRID, GRID), interpolation=cv2.INTER_AREA)
-    return np.rint(np.clip(grid, 0.0, 255.0)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(grid, 0.0, 255.0)), dtype=np.uint8)
 
 
 def _collected(catalog: Catalog, seen: list[_Seen]) -> Survey:

@@ -14,7 +14,7 @@ from brainseg.types import Sample
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three upright slices of 64 x 64: a head of 40 x 32 with a 10 x 8 tumour, one bare, one bad."""
+    """Slices of 64 x 64: a head of 40 x 32 with a tumour of 10 x 8, one bare, one unreadable."""
     for name in ("images", "masks"):
         (tmp_path / name).mkdir()
     image, mask = np.zeros((64, 64), np.uint8), np.zeros((64, 64), np.uint8)
