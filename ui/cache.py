@@ -226,27 +226,25 @@ def _scan(root: str, number: int, saliency: str) -> Scan:
 def survey(root: str) -> Survey:
     """Return what is seen of all slices of a dataset: made once, under a progress bar."""
     listed = catalog(root)
+    if not surveys.folder_of(listed).is_dir():
+        text = "Looking at every slice, once for this dataset"
+        bar = st.progress(0.0, text=text)
+        try:
+            with _making_survey:
+                surveys.make(
+                    listed,
+                    lambda done, total: bar.progress(
+                        done / total, text=f"{text}: {done:,} of {total:,}"
+                    ),
+                )
+        finally:
+            bar.empty()
     return _survey(root, listed.digest)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _survey(root: str, digest: str) -> Survey:
-    listed = catalog(root)
-    ready = surveys.load(listed)
-    if ready is not None:
-        return ready
-    text = "Looking at every slice, once for this dataset"
-    bar = st.progress(0.0, text=text)
-    try:
-        with _making_survey:
-            return surveys.make(
-                listed,
-                lambda done, total: bar.progress(
-                    done / total, text=f"{text}: {done:,} of {total:,}"
-                ),
-            )
-    finally:
-        bar.empty()
+    return surveys.make(catalog(root))
 
 
 def planes(root: str) -> dict[int, Plane]:

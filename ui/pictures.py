@@ -146,11 +146,16 @@ def heat(values: FloatArray) -> ByteArray:
     return overlay.heat(values / 255.0 if float(values.max()) > 1.0 else values)
 
 
+def heat_stops() -> list[tuple[float, str]]:
+    """Return the heat map as (place 0..1, colour) in 17 steps, as Plotly takes a colour scale."""
+    places = np.linspace(0.0, 1.0, 17, dtype=np.float32)
+    colours = overlay.heat(places[np.newaxis])[0].tolist()
+    return [(float(at), f"rgb({r},{g},{b})") for at, (r, g, b) in zip(places, colours, strict=True)]
+
+
 def heat_gradient() -> str:
     """Return the heat map's colours as a CSS gradient, for its scale."""
-    stops = overlay.heat(np.linspace(0.0, 1.0, 17, dtype=np.float32)[np.newaxis])[0]
-    colours = ", ".join(f"rgb({r} {g} {b})" for r, g, b in stops.tolist())
-    return f"linear-gradient(to right, {colours})"
+    return f"linear-gradient(to right, {', '.join(colour for _, colour in heat_stops())})"
 
 
 def heat_table() -> str:

@@ -41,7 +41,7 @@ class Head:
     @property
     def found(self) -> bool:
         """Whether there is anything but air."""
-        return self.rows.stop > self.rows.start and self.columns.stop > self.columns.start
+        return bool(self.rows.stop > self.rows.start and self.columns.stop > self.columns.start)
 
 
 def find_head(image: FloatArray) -> Head:

@@ -78,7 +78,7 @@ class _Seen(NamedTuple):
 
 def load(catalog: Catalog) -> Survey | None:
     """Return the survey of a catalog if it was made before and is whole."""
-    folder = _folder(catalog)
+    folder = folder_of(catalog)
     try:
         with np.load(folder / "survey.npz", allow_pickle=False) as kept:
             fields = {name: kept[name] for name in kept.files}
@@ -103,7 +103,7 @@ def make(catalog: Catalog, progress: Progress | None = None) -> Survey:
         return ready
     made = _collected(catalog, _look_at_all(catalog, progress))
     try:
-        _keep(_folder(catalog), made)
+        _keep(folder_of(catalog), made)
     except OSError as fault:
         raise DataError(
             f"the survey of {catalog.name} cannot be written to {paths.cache()} "
@@ -112,7 +112,8 @@ def make(catalog: Catalog, progress: Progress | None = None) -> Survey:
     return made
 
 
-def _folder(catalog: Catalog) -> Path:
+def folder_of(catalog: Catalog) -> Path:
+    """Return where the survey of a catalog lies once it is made."""
     return paths.cache() / f"survey-{catalog.digest}-{SCHEMA}"
 
 
@@ -193,7 +194,7 @@ def _gridded(values: FloatArray, head: planes.Head) -> ByteArray:
         return np.zeros((GRID, GRID), dtype=np.uint8)
     box = values[head.rows, head.columns]
     grid = cv2.resize(box, (GRID, GRID), interpolation=cv2.INTER_AREA)
-    return np.rint(np.clip(grid, 0.0, 255.0)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(grid, 0.0, 255.0)), dtype=np.uint8)
 
 
 def _collected(catalog: Catalog, seen: list[_Seen]) -> Survey:

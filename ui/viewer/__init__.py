@@ -37,12 +37,14 @@ class Layer:
     """Something drawn over a scan: a probability (float) or a mask (bool), (H, W).
 
     ``uncertainty_of`` names the layer whose uncertainty (0..1) this is: drawn as heat only.
+    ``heat`` says that it is a map of its own, 0..1 or 0..255: heat only too, and read as it is.
     """
 
     name: str
     colour: str
     values: FloatArray | BoolArray
     uncertainty_of: str | None = None
+    heat: bool = False
 
     @property
     def is_mask(self) -> bool:
@@ -52,6 +54,8 @@ class Layer:
     @property
     def kind(self) -> str:
         """What the browser takes it for."""
+        if self.heat:
+            return "map"
         return "uncertainty" if self.uncertainty_of else "mask" if self.is_mask else "probability"
 
 
@@ -130,7 +134,7 @@ def show(
         "window": window, "tools": list(tools),
         "corrections": dict(corrections or {}), "linked": linked,
     }  # fmt: skip
-    if tools:
+    if tools or any(layer.heat for layer in layers):
         data["heat"] = {"gradient": pictures.heat_gradient(), "table": pictures.heat_table()}
     try:
         _mount(
@@ -154,9 +158,11 @@ def _data(
     truth: str | None,
     values: FloatArray | None,
 ) -> dict[str, Any]:
-    levels = {layer.name: pictures.quantise(layer.values) for layer in layers}
+    levels = {one.name: pictures.quantise(one.values) for one in layers if not one.heat}
     inside = None if truth is None else levels[truth] > 0
-    sent = [_layer(layer, levels[layer.name], inside) for layer in layers]
+    sent = [
+        _map(layer) if layer.heat else _layer(layer, levels[layer.name], inside) for layer in layers
+    ]
     if values is not None:
         sent.append(
             {"id": "value", "name": "value", "kind": "value", **pictures.value_layer(values)}
@@ -180,6 +186,12 @@ def _layer(layer: Layer, levels: ByteArray, inside: BoolArray | None) -> dict[st
         "counts": pictures.counts(levels),
         "hits": None if inside is None else pictures.counts(levels, inside),
     }
+
+
+def _map(layer: Layer) -> dict[str, Any]:
+    top = 255 if float(layer.values.max()) > 1 else 1
+    sent = {"id": layer.name, "name": layer.name, "kind": layer.kind, "top": top}
+    return {**sent, **pictures.value_layer(layer.values)}
 
 
 def slice_layer(layer: Layer, index: int) -> dict[str, Any]:
@@ -235,7 +247,7 @@ def _show_plain(
         if picture is None:
             picture = pictures.grey(np.zeros((1, 1), np.float32) if values is None else values)
         for name in panel.layers:
-            if layer := by_name.get(name):
+            if (layer := by_name.get(name)) and not layer.heat:
                 mask = layer.values if layer.is_mask else layer.values >= threshold
                 picture = overlay.outline(picture, mask, layer.colour)
         column.image(picture, caption=panel.title, alt=panel.alt, width="stretch")

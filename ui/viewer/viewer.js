@@ -124,10 +124,21 @@ class Viewer {
     hide(".second", !windowed);
     hide(".hint", !windowed);
     hide(".correct", !data.tools.includes("brush") || !has("probability"));
-    hide(".heat", !data.tools.includes("heat") || !has("probability"));
+    const own = data.tools.includes("heat") && has("probability");
+    hide(".heat", !own && !has("map"));
     const select = this.input("heat");
-    select.options[2].disabled = !has("uncertainty");
-    if (select.selectedOptions[0]?.disabled) select.value = "";
+    for (const [at, there] of [[1, own], [2, own && has("uncertainty")]])
+      Object.assign(select.options[at], { disabled: !there, hidden: !own });
+    this.offerMaps(select);
+    if (!select.selectedOptions[0] || select.selectedOptions[0].disabled) select.value = "";
+  }
+
+  offerMaps(select) {
+    const chosen = select.value;
+    while (select.options.length > 3) select.options[3].remove();
+    for (const { kind, id, name } of this.data.layers)
+      if (kind === "map") select.append(new Option(name, id));
+    select.value = chosen;
   }
 
   get swiping() {
