@@ -7,6 +7,7 @@ bits, which Pillow cuts to 8, and plain pictures of 8 bits, whose missing rows P
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any, Literal
 
 import cv2
@@ -22,7 +23,7 @@ Kind = Literal["PNG", "JPEG", "TIFF", "WEBP", "BMP"]
 _GREY_MODES = ("L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 _ORIENTATION = 274
 _BITS, _COLOUR_TYPE = 24, 25  # bytes of a PNG: its header comes first
-_NOT_PLAIN = (b"tRNS", b"eXIf", b"Raw profile")  # of PNG: what OpenCV would apply, or cannot tell
+_NOT_PLAIN = {b"tRNS", b"eXIf", b"tEXt", b"zTXt", b"iTXt"}  # opacity and turns may stand there
 _JPEG_PIXELS_A_BYTE = 512  # at best: a bit for each 8 x 8 block; the decoder would make up the rest
 
 
@@ -106,8 +107,12 @@ def turned(values: FloatArray, orientation: int) -> FloatArray:
 
 def _is_plain(data: bytes) -> bool:
     """Whether a PNG is 8-bit grey, RGB or RGBA, with nothing that says how to see it otherwise."""
-    plain = data[_BITS] == 8 and data[_COLOUR_TYPE] in (0, 2, 6)
-    return plain and not any(word in data for word in _NOT_PLAIN)
+    kinds, at = set(), 8
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        kinds.add(kind)
+        at += 12 + size
+    return data[_BITS] == 8 and data[_COLOUR_TYPE] in (0, 2, 6) and not kinds & _NOT_PLAIN
 
 
 def _by_opencv(data: bytes) -> NDArray[Any]:
@@ -116,6 +121,6 @@ def _by_opencv(data: bytes) -> NDArray[Any]:
     if pixels is None or pixels.dtype != (np.uint16 if data[_BITS] == 16 else np.uint8):
         raise ScanError("its pixels are damaged or cut short, or of a kind that cannot be read")
     if pixels.ndim == 2:
-        return pixels
+        return np.asarray(pixels)
     turn = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-    return cv2.cvtColor(pixels, turn, dst=pixels)
+    return np.asarray(cv2.cvtColor(pixels, turn, dst=pixels))
