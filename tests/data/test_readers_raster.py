@@ -11,6 +11,7 @@ from PIL import Image
 
 from brainseg.data import readers
 from brainseg.errors import ScanError
+from tests.hostile.corpus import png_of
 
 
 def saved(image: Image.Image, format: str, **options: object) -> bytes:
@@ -255,3 +256,9 @@ def test_a_jpeg_that_announces_too_much_is_refused() -> None:
     struct.pack_into(">HH", data, frame + 5, 12_000, 12_000)
     with pytest.raises(ScanError, match="12000 x 12000 pixels"):
         readers.read(bytes(data), "x")
+
+
+def test_a_png_whose_rows_are_not_all_there_is_refused_though_its_chunks_are_whole() -> None:
+    assert readers.read(png_of(64, 64, 64), "x").voxels.shape == (1, 64, 64)
+    with pytest.raises(ScanError, match="cut short"):
+        readers.read(png_of(64, 64, 30), "x")

@@ -1,12 +1,13 @@
 """PNG, JPEG, WebP and BMP, values as stored: 16 bits stay 16 bits, colour becomes luminance.
 
-Pillow checks and decodes; PNG colour with more than 8 bits, which Pillow cuts to 8, is decoded by
-OpenCV once Pillow has found the file whole.
+Pillow checks and decodes. Of PNG whose chunks Pillow has found whole, OpenCV decodes colour of 16
+bits, which Pillow cuts to 8, and plain pictures of 8 bits, whose missing rows Pillow leaves black.
 """
 
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any, Literal
 
 import cv2
@@ -21,6 +22,8 @@ from brainseg.types import FloatArray, Volume
 Kind = Literal["PNG", "JPEG", "TIFF", "WEBP", "BMP"]
 _GREY_MODES = ("L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 _ORIENTATION = 274
+_BITS, _COLOUR_TYPE = 24, 25  # bytes of a PNG: its header comes first
+_NOT_PLAIN = {b"tRNS", b"eXIf", b"tEXt", b"zTXt", b"iTXt"}  # opacity and turns may stand there
 _JPEG_PIXELS_A_BYTE = 512  # at best: a bit for each 8 x 8 block; the decoder would make up the rest
 
 
@@ -33,13 +36,16 @@ def read(data: bytes, kind: Kind) -> Volume:
     image = opened(data, kind)
     if getattr(image, "n_frames", 1) > 1 and kind != "JPEG":  # a phone's JPEG hides further views
         raise ScanError("it is an animation; give a single picture")
-    deep = kind == "PNG" and data[24] == 16 and data[25] != 0  # bits and colour type of the header
+    deep = kind == "PNG" and data[_BITS] == 16 and data[_COLOUR_TYPE] != 0
     limits.check_image(image.height, image.width, 8 if deep else 4)
     if kind == "JPEG" and len(data) * _JPEG_PIXELS_A_BYTE < image.height * image.width:
         raise ScanError("it announces far more pixels than its bytes can hold")
-    orientation = image.getexif().get(_ORIENTATION, 1)
-    image.load()  # raises where the file is cut short
-    pixels, full = (_deep(data), 65535.0) if deep else (eight_bit(image), 255.0)
+    plain = kind == "PNG" and _is_plain(data)
+    orientation = 1 if plain else image.getexif().get(_ORIENTATION, 1)
+    if not plain:
+        image.load()  # raises where the file is cut short
+    pixels = _by_opencv(data) if plain or deep else eight_bit(image)
+    full = 65535.0 if deep else 255.0
     return Volume(
         voxels=turned(grey(pixels, full), orientation)[np.newaxis],
         coloured=pixels.ndim == 3 and is_coloured(pixels, full),
@@ -99,9 +105,22 @@ def turned(values: FloatArray, orientation: int) -> FloatArray:
     return np.ascontiguousarray(values)
 
 
-def _deep(data: bytes) -> NDArray[Any]:
-    """Return 16-bit PNG colour as (H, W, 3 or 4) RGB."""
+def _is_plain(data: bytes) -> bool:
+    """Whether a PNG is 8-bit grey, RGB or RGBA, with nothing that says how to see it otherwise."""
+    kinds, at = set(), 8
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        kinds.add(kind)
+        at += 12 + size
+    return data[_BITS] == 8 and data[_COLOUR_TYPE] in (0, 2, 6) and not kinds & _NOT_PLAIN
+
+
+def _by_opencv(data: bytes) -> NDArray[Any]:
+    """Return the stored values of a PNG: (H, W) grey, or (H, W, 3 or 4) RGB."""
     pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
-        raise ScanError("its kind of 16-bit colour cannot be read; give it in grey")
-    return np.asarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+    if pixels is None or pixels.dtype != (np.uint16 if data[_BITS] == 16 else np.uint8):
+        raise ScanError("its pixels are damaged or cut short, or of a kind that cannot be read")
+    if pixels.ndim == 2:
+        return np.asarray(pixels)
+    turn = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+    return np.asarray(cv2.cvtColor(pixels, turn, dst=pixels))
