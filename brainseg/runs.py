@@ -66,6 +66,7 @@ __all__ = [
 
 STARTING_SECONDS = 10.0  # from the run folder to the lock it takes milliseconds
 SILENT_SECONDS = 600.0  # a batch, or the first compilation, on a busy machine takes less
+LEAVING_SECONDS = 20.0  # a worker that has said its last word still closes its backend
 EPOCH, NOW = "epoch", "now"  # how a run is asked to stop
 _ALIVE = ("queued", "running", "stopping")
 
@@ -204,7 +205,8 @@ def delete(run: Path) -> None:
     """
     if not (run / "config.json").is_file():
         raise RunError(f"{run} is not a run folder")
-    held = liveness.take(run / "lock")
+    leaving = 0.0 if status(run).state in _ALIVE else LEAVING_SECONDS
+    held = liveness.take(run / "lock", seconds=leaving)
     if held is None:
         raise RunError(f"run {run.name} is still working: stop it first")
     try:

@@ -3,12 +3,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from brainseg import run_folder, runs
+from brainseg import liveness, run_folder, runs
 from brainseg.errors import RunError
 from brainseg.training.recipes import recipe
 from brainseg.types import CaseScore, EpochRecord, Evaluation, RunLabel, Split
@@ -121,6 +122,14 @@ def test_an_evaluation_survives_the_file(run: Path):
 def test_delete_removes_the_folder(run: Path):
     runs.delete(run)
     assert not list(run.parent.iterdir())
+
+
+def test_delete_waits_for_a_worker_that_is_leaving(run: Path):
+    runs.append_event(run, {"kind": "state", "state": "stopped", "time": time.time()})
+    held = liveness.take(run / "lock")
+    threading.Timer(0.3, os.close, [held]).start()
+    runs.delete(run)
+    assert not run.exists()
 
 
 def test_what_a_killed_delete_left_is_no_run_and_goes_with_the_next(run: Path):

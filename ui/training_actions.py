@@ -28,12 +28,13 @@ def show(run_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _stop_or_resume(run, status)
         if st.button("Name and note", icon=":material/edit:", key="train.label.open"):
-            _open(_name_and_note, run_id)
+            st.session_state[training_news.ASKING] = True
+            _name_and_note(run_id)
         _download(run)
         if status.state not in ALIVE and st.button(
             "Delete", icon=":material/delete:", key="train.delete"
         ):
-            _open(_ask_to_delete, run_id)
+            _ask_to_delete(run_id)
     note = runs.label(run).note
     if note:
         st.caption(f":material/sticky_note_2: {frame.plain(note)}")
@@ -53,13 +54,13 @@ def _stop_or_resume(run: Path, status: RunStatus) -> None:
             )  # fmt: skip
             if st.button("Stop now", icon=":material/stop:", key="train.stop.now",
                          width="stretch"):  # fmt: skip
-                _open(_ask_to_stop, run.name)
+                _ask_to_stop(run.name)
             st.caption("Either way it can be resumed from exactly there.")
     elif status.state == "stopping":
         if runs.stop_wish(run) == runs.EPOCH and st.button(
             "Stop now", icon=":material/stop:", key="train.stop.now"
         ):
-            _open(_ask_to_stop, run.name)
+            _ask_to_stop(run.name)
     elif status.state in ("stopped", "failed", "lost"):
         diverged = "diverged" in (status.reason or "")  # exact as it is, it would do so again
         st.button(
@@ -67,11 +68,6 @@ def _stop_or_resume(run: Path, status: RunStatus) -> None:
             help="Goes on from the last checkpoint.", on_click=_resume, args=(run.name,),
             type="secondary" if diverged else "primary",
         )  # fmt: skip
-
-
-def _open(dialog: Callable[[str], None], run_id: str) -> None:
-    st.session_state[training_news.ASKING] = True
-    dialog(run_id)
 
 
 def _do(action: Callable[[], object]) -> None:
@@ -90,7 +86,7 @@ def _resume(run_id: str) -> None:
     _do(lambda: process.resume(runs.find(run_id)))
 
 
-@st.dialog("Stop in the middle of the epoch?", icon=":material/stop:", on_dismiss="rerun")
+@st.dialog("Stop in the middle of the epoch?", icon=":material/stop:")
 def _ask_to_stop(run_id: str) -> None:
     st.markdown(
         "It saves after this batch and leaves. This epoch gets no point on the curves until the "
@@ -144,7 +140,7 @@ def _delete(run_id: str) -> None:
     _do(lambda: runs.delete(runs.find(run_id)))
 
 
-@st.dialog("Delete this run?", icon=":material/delete:", on_dismiss="rerun")
+@st.dialog("Delete this run?", icon=":material/delete:")
 def _ask_to_delete(run_id: str) -> None:
     name = frame.plain(name_of(run_id))
     st.markdown(f"**{name}** goes with its weights, curves and pictures. This is for good.")

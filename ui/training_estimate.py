@@ -57,7 +57,7 @@ def _offer(configs: Sequence[RunConfig], missing: list[RunConfig], job: Job | No
         st.caption("Runs a few steps of exactly this in a process of its own: half a minute or so.")
     if _device().startswith("CPU"):
         st.caption(
-            "No GPU was found. The quick recipe is made for that; the other two take many hours."
+            "No GPU was found. The quick recipe is made for that; the other two take hours or days."
         )
 
 

@@ -17,7 +17,7 @@ STATES = "train.states"  # run id -> state at the last look
 FOLDERS = "train.folders"  # how many run folders there were
 ENDED = "train.ended"  # run ids whose end was not announced yet
 LINES = "train.news"  # run ids whose line stands until it is dismissed
-ASKING = "train.asking"  # whether a dialog is open
+ASKING = "train.asking"  # whether the dialog is open into which one types
 _SECONDS = 5.0  # between two looks from another screen
 
 
@@ -36,7 +36,7 @@ def look() -> None:
 def redraw() -> None:
     """Draw the whole screen again from within a fragment that is polled.
 
-    Not while a dialog is open: it would close over what is typed. The next poll asks again.
+    Not while a note is being typed: its dialog would close. The next poll asks again.
     """
     if not st.session_state.get(ASKING):
         st.rerun(scope="app")

@@ -153,7 +153,9 @@ def test_stop_resume_a_killed_server_and_delete(
     run = own_server.home / "runs" / run_id
     try:
         wait_for_points(page, 2)
-        box = page.locator(".st-key-train-dice .nsewdrag").first.bounding_box()
+        plot = page.locator(".st-key-train-dice .nsewdrag").first
+        plot.scroll_into_view_if_needed()
+        box = plot.bounding_box()
         page.mouse.move(box["x"] + 40, box["y"] + 30)
         page.mouse.down()
         page.mouse.move(box["x"] + 300, box["y"] + 150, steps=5)
