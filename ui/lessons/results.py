@@ -22,7 +22,7 @@ def draw(chosen: Chosen) -> None:
         )  # fmt: skip
         return
     st.markdown(
-        "The scan, what the experts drew, and what the two networks say, each at its own "
+        "The scan, its true mask, and what the two networks say, each at its own "
         "threshold. Step through the slices with the arrow keys: the mean hides how different "
         "they are."
     )
