@@ -18,6 +18,7 @@ test: $(VENV)/.installed-requirements-dev.txt lint
 	$(BIN)/python -m pytest
 
 chaos: $(VENV)/.installed-requirements-dev.txt
+	@sh tests/browser/ensure_chromium.sh
 	$(BIN)/python -m pytest tests/chaos --chaos full
 
 lint: $(VENV)/.installed-requirements-dev.txt

@@ -3,6 +3,8 @@
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from ui import training_news
+
 SCREENS = {
     "Look": [
         ("home", "Home", "start", "home"),
@@ -21,8 +23,7 @@ SCREENS = {
 
 def page(name: str, title: str, path: str, icon: str) -> st.Page:
     """Return the screen of ``pages/<name>.py``."""
-    symbol = f":material/{icon}:"
-    default = name == "home"
+    symbol, default = f":material/{icon}:", name == "home"
     return st.Page(f"pages/{name}.py", title=title, icon=symbol, url_path=path, default=default)
 
 
@@ -30,7 +31,9 @@ if __name__ == "__main__":  # a visitor's run of this script
     st.set_page_config(page_icon="ui/icon.svg", layout="wide")  # a symbol would be downloaded
     st.logo("ui/icon.svg", size="large")
     sections = {name: [page(*one) for one in several] for name, several in SCREENS.items()}
-    st.navigation(sections).run()
+    chosen = st.navigation(sections)
+    chosen.run()
+    training_news.pass_by(chosen.title)
 else:  # the server's start. A folder named pages/ is taken for the whole app until navigation ran
     # once, so the first visitor's deep link would be "not found": say at once that it is not.
     PagesManager.uses_pages_directory = False

@@ -19,13 +19,14 @@ import cv2
 import numpy as np
 
 from benchmarks import card
-from brainseg import networks, tuning, uncertainty
+from brainseg import networks, thresholds, tuning, uncertainty
 from brainseg.data.catalog import Catalog, read_image, read_mask
 from brainseg.ensemble import Ensemble
 from brainseg.inference import Segmenter, load
 from brainseg.refine import without_specks
+from brainseg.thresholds import LEVELS, Curve
 from brainseg.training.planning import TUMOUR_FREE_FIRST, open_data
-from brainseg.tuning import LEVELS, START, Curve
+from brainseg.tuning import START
 from brainseg.types import BoolArray, FloatArray, Scan
 
 NAMES = (*networks.ARCHITECTURES, networks.ENSEMBLE)
@@ -47,7 +48,7 @@ class Tally:
 
     def add(self, probability: FloatArray, truth: BoolArray) -> None:
         """Take one slice into account."""
-        predicted, right = tuning.counts_by_threshold(probability, truth)
+        predicted, right = thresholds.counts_by_threshold(probability, truth)
         area = np.count_nonzero(truth)
         if area:
             self.dice.append(2 * right / (predicted + area))

@@ -10,6 +10,7 @@ from pathlib import Path
 from brainseg import __version__, commands
 from brainseg.errors import BrainsegError
 from brainseg.protocols import NETWORKS, PROTOCOLS
+from brainseg.saliency_request import DEEPEST, METHODS
 from brainseg.scores import ORIENTATIONS
 from brainseg.training.recipes import RECIPES
 
@@ -30,7 +31,16 @@ _TRAIN_NUMBERS = {
     "seed": int,
     "threads": int,
 }
-_TRAIN_WORDS = ("loss", "optimizer", "schedule", "monitor", "augment", "precision", "norm")
+_TRAIN_WORDS = (
+    "loss",
+    "optimizer",
+    "schedule",
+    "monitor",
+    "augment",
+    "precision",
+    "norm",
+    "saliency",
+)
 
 
 def _demo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -58,6 +68,15 @@ def _inspect(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     verb.set_defaults(run=commands.inspect)
 
 
+def _study_saliency(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser(
+        "study-saliency", help="how well a dataset's saliency maps alone find the tumour"
+    )
+    verb.add_argument("--data", type=Path, required=True, metavar="DIR")
+    verb.add_argument("--json", action="store_true", help="print JSON, every slice in it")
+    verb.set_defaults(run=commands.study_saliency)
+
+
 def _settings(verb: argparse.ArgumentParser) -> None:
     """Add what ``train`` and ``estimate`` share: data, network, recipe, hyper-parameters."""
     verb.add_argument("--data", metavar="DIR", help="dataset folder")
@@ -79,6 +98,10 @@ def _hyper_parameters(verb: argparse.ArgumentParser) -> None:
         verb.add_argument(f"--{name}")
     for name in ("deep-supervision", "tensorboard"):
         verb.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=None)
+    verb.add_argument(
+        "--mirrored", action=argparse.BooleanOptionalAction, default=None,
+        help="divide every batch over all GPUs; waits until all are free",
+    )  # fmt: skip
 
 
 def _train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -119,14 +142,20 @@ def _protocol(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verb = verbs.add_parser("evaluate", help="score a network on slices with a mask")
-    verb.add_argument("--model", required=True, metavar="PATH|NAME")
+    verb = verbs.add_parser("evaluate", help="score networks on slices with a mask")
+    verb.add_argument(
+        "--model", action="append", required=True, metavar="PATH|NAME",
+        help="again for each network to compare, on the slices that all of them may be scored on",
+    )  # fmt: skip
     verb.add_argument("--data", type=Path, required=True, metavar="DIR")
     verb.add_argument("--tumour-free", type=Path, metavar="DIR")
     verb.add_argument("--ids", choices=("test", "val", "all"), default="test")
     verb.add_argument("--run", dest="split_run", metavar="RUN", help="whose test or val ids")
     verb.add_argument("--fold", type=int, nargs="+", help="only these folds, whatever --ids says")
     verb.add_argument("--orientation", choices=ORIENTATIONS, default="file")
+    verb.add_argument(
+        "--report", type=Path, metavar="FILE", help="one HTML file: tables, figures, galleries"
+    )
     _options(verb)
     verb.set_defaults(run=commands.evaluate)
 
@@ -172,7 +201,9 @@ def _predict(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _saliency(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("saliency", help="write where a network looked")
     verb.add_argument("--model", required=True, metavar="NAME|RUN")
-    verb.add_argument("--method", required=True, metavar="M")
+    verb.add_argument("--method", required=True, metavar="M", help=", ".join(METHODS))
+    verb.add_argument("--target", default="mask", help='mask, "component N" or "pixel ROW,COLUMN"')
+    verb.add_argument("--depth", default=DEEPEST, help="of gradcam: encoder1.., decoder1..")
     verb.add_argument("--out", type=Path, required=True, metavar="DIR")
     verb.add_argument("file", type=Path, metavar="FILE")
     verb.set_defaults(run=commands.saliency)
@@ -217,7 +248,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     training = (_train, _estimate, _protocol, _runs)
     scoring = (_evaluate, _tune, _predict, _saliency)
-    for add in (_demo, _download, _inspect, *training, *scoring, _rest):
+    for add in (_demo, _download, _inspect, _study_saliency, *training, *scoring, _rest):
         add(verbs)
     return top
 

@@ -23,6 +23,7 @@ class EnsembleConfig:
     name: str
     size: int
     threshold: float
+    saliency: str = "none"  # the shipped networks see the scan alone
 
 
 class Ensemble:

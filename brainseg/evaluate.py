@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from brainseg import calibration, metrics, runs, summary, surface
-from brainseg.data.catalog import Catalog, read_image, read_mask, upright
+from brainseg import calibration, metrics, runs, summary, surface, thresholds
+from brainseg.data.catalog import Catalog, read_mask, read_scan, upright
 from brainseg.data.patients import PatientFacts, facts_for, pixel_mm
+from brainseg.data.pixels import AnyArray
 from brainseg.ensemble import Ensemble
 from brainseg.errors import ConfigError, DataError
 from brainseg.inference import SYMMETRIES, Segmenter
-from brainseg.preprocess import standardise, standardise_mask
+from brainseg.preprocess import network_input, standardise_mask
 from brainseg.refine import Refined
 from brainseg.scores import ORIENTATIONS, SYMMETRY_NAMES
 from brainseg.training.planning import open_data
@@ -88,7 +90,7 @@ def evaluate(
         orientation: ``"file"`` as stored, ``"upright"`` as displayed, or upright and then turned
             by one of the other symmetries of the square in ``scores.SYMMETRY_NAMES``.
         threshold: of the probability; the network's own by default.
-        progress: called with (done, of) after every slice.
+        progress: called with (done, of) after every slice; what it raises ends the scoring.
 
     Raises:
         ConfigError: no such orientation.
@@ -101,12 +103,13 @@ def evaluate(
     homes = _homes(catalogs, chosen)
     facts = {home.root: facts_for(home.samples) for home in catalogs}
     level = segmenter.config.threshold if threshold is None else threshold
-    cases, counts = [], []
+    cases, counts, swept = [], [], []
     for done, (home, sample) in enumerate(homes, start=1):
-        image, truth = _turned(*_read(sample), home, orientation)
-        prediction = segmenter.predict(Scan(pixels=image))
-        mm = _pixel_mm(sample, facts[home.root], image)
+        scan, truth = _turned(*_read(sample, segmenter), home, orientation)
+        prediction = segmenter.predict(scan)
+        mm = _pixel_mm(sample, facts[home.root], scan.pixels)
         cases.append(score(sample, prediction, truth, level, mm=mm))
+        swept.append(thresholds.count(prediction.probability, truth))
         if truth.any():
             counts.append(calibration.count(prediction.probability, truth))
         if progress:
@@ -114,6 +117,7 @@ def evaluate(
     return summary.evaluation(
         cases,
         calibration.add(counts),
+        thresholds.add(swept),
         model=segmenter.name,
         data=", ".join(c.name for c in catalogs),
         threshold=level,
@@ -131,25 +135,30 @@ def _homes(catalogs: Sequence[Catalog], numbers: Sequence[int]) -> list[tuple[Ca
     return [where[number] for number in numbers]
 
 
-def _read(sample: Sample) -> tuple[FloatArray, BoolArray]:
-    image, truth = read_image(sample), read_mask(sample)
+def _read(sample: Sample, segmenter: Segmenter | Ensemble | Refined) -> tuple[Scan, BoolArray]:
+    scan, truth = read_scan(sample, segmenter.config.saliency), read_mask(sample)
     if truth is None:
         raise DataError(f"slice {sample.number} has no mask, so nothing can be scored on it")
-    if truth.shape != image.shape:
+    if truth.shape != scan.pixels.shape:
         if truth.any() or truth.size == 0:
             raise DataError(f"slice {sample.number}: image and mask differ in size")
-        truth = np.zeros(image.shape, dtype=np.bool_)
-    return image, truth
+        truth = np.zeros(scan.pixels.shape, dtype=np.bool_)
+    return scan, truth
 
 
 def _turned(
-    image: FloatArray, truth: BoolArray, home: Catalog, orientation: str
-) -> tuple[FloatArray, BoolArray]:
+    scan: Scan, truth: BoolArray, home: Catalog, orientation: str
+) -> tuple[Scan, BoolArray]:
+    """Turn a scan, its maps and its truth alike."""
     if orientation == "file":
-        return image, truth
-    turn, _ = SYMMETRIES[SYMMETRY_NAMES.index(orientation)]
-    image, truth = turn(upright(image, home)), turn(upright(truth, home))
-    return np.ascontiguousarray(image), np.ascontiguousarray(truth)
+        return scan, truth
+    symmetry, _ = SYMMETRIES[SYMMETRY_NAMES.index(orientation)]
+
+    def turn(array: AnyArray) -> AnyArray:
+        return np.ascontiguousarray(symmetry(upright(array, home)))  # type: ignore[return-value]
+
+    first, second = (None if values is None else turn(values) for values in scan.saliency)
+    return replace(scan, pixels=turn(scan.pixels), saliency=(first, second)), turn(truth)
 
 
 def _pixel_mm(sample: Sample, facts: Mapping[int, PatientFacts], image: FloatArray) -> float | None:
@@ -180,9 +189,9 @@ def batch_dice(
     order = np.random.default_rng(seed).permutation(len(homes))
     scores = []
     for first in range(0, len(order), batch_size):
-        pairs = [_read(homes[place][1]) for place in order[first : first + batch_size]]
-        size = segmenter.config.size
-        images = np.stack([standardise(image, size)[0] for image, _ in pairs])
+        pairs = [_read(homes[place][1], segmenter) for place in order[first : first + batch_size]]
+        size, maps = segmenter.config.size, segmenter.config.saliency
+        images = np.stack([network_input(scan, size, maps)[0] for scan, _ in pairs])
         truths = np.stack([standardise_mask(truth, size) for _, truth in pairs])
         likely = segmenter.probabilities(images)
         overlap = float(likely[truths].sum(dtype=np.float64))

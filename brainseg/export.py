@@ -15,24 +15,30 @@ from brainseg.gate import GateSlices
 from brainseg.inference import Segmenter
 from brainseg.networks import NetworkConfig
 from brainseg.training.recipes import RunConfig
-from brainseg.types import Split
+from brainseg.types import SALIENCY_INPUTS, Split
 
 
-def in_float32(model: keras.Model, config: RunConfig) -> keras.Model:
-    """Return the same network with float32 computation, whatever policy it was trained under."""
+def untrained(config: RunConfig) -> keras.Model:
+    """Return the network of a configuration with float32 computation, whatever the policy."""
     policy = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_global_policy("float32")
     try:
-        plain = models.build(
+        return models.build(
             config.model,
             size=config.size,
             base=config.base,
             depth=config.depth,
             bn_momentum=config.bn_momentum,
             norm=config.norm,
+            channels=config.channels,
         )
     finally:
         keras.mixed_precision.set_global_policy(policy)
+
+
+def in_float32(model: keras.Model, config: RunConfig) -> keras.Model:
+    """Return the same network with float32 computation, whatever policy it was trained under."""
+    plain = untrained(config)
     plain.set_weights(model.get_weights())
     return plain
 
@@ -51,6 +57,7 @@ def load_model(folder: Path) -> keras.Model:
         base=config.base,
         depth=config.depth,
         norm=config.norm,
+        channels=1 + len(SALIENCY_INPUTS[config.saliency]),
     )
     with np.load(folder / networks.WEIGHTS, allow_pickle=False) as archive:
         for variable, name in zip(model.variables, sorted(archive.files), strict=True):
@@ -83,9 +90,9 @@ def write_network(
 ) -> Path:
     """Write ``network.xml``/``.bin`` (OpenVINO), ``weights.npz``, ``network.json`` and checksums.
 
-    The exported network maps (B, S, S, 1) float32 in [0, 1] to logits of the same shape, and to
-    (B, 2C) features: mean and standard deviation of each bottleneck channel. The folder appears
-    whole or not at all.
+    The exported network maps (B, S, S, 1) float32 in [0, 1], (B, S, S, C) with saliency maps beside
+    the scan, to logits (B, S, S, 1), and to (B, 2C) features: mean and standard deviation of each
+    bottleneck channel. The folder appears whole or not at all.
 
     Args:
         model: the network, computing in float32.
@@ -156,6 +163,7 @@ def _description(name: str, config: RunConfig, split: Split) -> NetworkConfig:
         base=config.base,
         depth=config.depth,
         norm=config.norm,
+        saliency=config.saliency,
         trained_on=f"{len(split.train)} slices of {Path(config.data).name}, split by "
         f"{split.unit}, recipe {config.recipe}",
     )

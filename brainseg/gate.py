@@ -53,7 +53,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GateSlices:
-    """Slices of heads as uint8 network inputs (N, S, S): known to the network, and held back."""
+    """Slices of heads as uint8 network inputs: known to the network, and held back.
+
+    (N, S, S), or (N, S, S, C) where saliency maps lie beside the scan.
+    """
 
     known: ByteArray
     held: ByteArray
@@ -140,8 +143,10 @@ def _features(segmenter: Segmenter, images: ByteArray) -> FloatArray:
     found = []
     for first in range(0, len(images), _BATCH):
         part = images[first : first + _BATCH].astype(np.float32) / 255
-        turned = [np.rot90(im.T if i % 2 else im, i // 2) for i, im in enumerate(part)]
-        found.append(segmenter.infer(np.stack(turned)[..., np.newaxis])[1])
+        turned = [
+            np.rot90(np.swapaxes(im, 0, 1) if i % 2 else im, i // 2) for i, im in enumerate(part)
+        ]
+        found.append(segmenter.infer(preprocess.with_channels(np.stack(turned)))[1])
     return np.concatenate([features for features in found if features is not None])
 
 

@@ -1,6 +1,7 @@
 """Run an exported network on scans, through OpenVINO. No Keras here.
 
-The exported network takes (B, size, size, 1) float32 in 0..1 and gives (B, size, size, 1) logits
+The exported network takes (B, size, size, C) float32 in 0..1, C being 1 unless it was trained with
+saliency maps beside the scan, and gives (B, size, size, 1) logits
 and, unless it was exported by version 0.1, (B, F) features of its bottleneck, for the gate.
 """
 
@@ -21,7 +22,7 @@ from brainseg.errors import NetworkError
 from brainseg.gate import HeadStatistics
 from brainseg.networks import NetworkConfig, Precision
 from brainseg.runtime import openvino
-from brainseg.types import FloatArray, Prediction, Scan
+from brainseg.types import SALIENCY_INPUTS, FloatArray, Geometry, Prediction, Scan
 
 AT_ONCE = 2  # predictions that run at the same moment in one process; more only wait
 _BATCH = 8  # images a network sees at once: bounds the memory, and is all eight symmetries
@@ -61,6 +62,11 @@ class Segmenter:
         """Name of the network, as in its ``network.json``."""
         return self.config.name
 
+    @property
+    def channels(self) -> int:
+        """How many channels its input has: the scan, and the maps beside it."""
+        return 1 + len(SALIENCY_INPUTS[self.config.saliency])
+
     @classmethod
     def load(cls, folder: Path, *, precision: Precision | None = None) -> Segmenter:
         """Load the network of a ``network/`` folder after checking its checksums.
@@ -95,10 +101,11 @@ class Segmenter:
             symmetries: average over the eight symmetries of the square (slower, steadier).
 
         Raises:
-            ScanError: the scan is empty or holds values that are not finite.
+            ScanError: the scan is empty, holds values that are not finite, or lacks a saliency map
+                that the network needs.
         """
         started = time.perf_counter()
-        image, geometry = preprocess.standardise(scan.pixels, self.config.size)
+        image, geometry = self._seen(scan)
         turns = SYMMETRIES if symmetries else SYMMETRIES[:1]
         views, features = self.infer(np.stack([turn(image) for turn, _ in turns]))
         turned_back = [back(view) for view, (_, back) in zip(views, turns, strict=True)]
@@ -120,7 +127,7 @@ class Segmenter:
         predictions: list[Prediction] = []
         for first in range(0, len(scans), _BATCH):
             part, started = scans[first : first + _BATCH], time.perf_counter()
-            fitted = [preprocess.standardise(scan.pixels, self.config.size) for scan in part]
+            fitted = [self._seen(scan) for scan in part]
             maps, features = self.infer(np.stack([image for image, _ in fitted]))
             restored = [preprocess.restore(m, g) for m, (_, g) in zip(maps, fitted, strict=True)]
             seconds = (time.perf_counter() - started) / len(part)
@@ -139,15 +146,29 @@ class Segmenter:
         """Return probabilities (B, size, size) and features (B, F), or None where it has none.
 
         Args:
-            batch: (B, size, size, 1) float32 in 0..1.
+            batch: (B, size, size, C) float32 in 0..1.
 
         Raises:
             ValueError: the batch has another shape.
             NetworkError: the network's answer is not finite.
         """
-        side = self.config.size
-        if batch.ndim != 4 or batch.shape[1:] != (side, side, 1):
-            raise ValueError(f"a batch must be (B, {side}, {side}, 1); received {batch.shape}")
+        logits, features = self._answer(batch)
+        halves = np.tanh(0.5 * logits)  # the sigmoid, without overflow
+        return np.asarray(0.5 + 0.5 * halves, dtype=np.float32), features
+
+    def logits(self, batch: FloatArray) -> FloatArray:
+        """Return (B, size, size) logits, which tell apart what the sigmoid rounds to 0 or 1.
+
+        Raises:
+            ValueError, NetworkError: as ``infer``.
+        """
+        return self._answer(batch)[0]
+
+    def _answer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        wanted = (self.config.size, self.config.size, self.channels)
+        if batch.ndim != 4 or batch.shape[1:] != wanted:
+            told = ", ".join(map(str, wanted))
+            raise ValueError(f"a batch must be (B, {told}); received {batch.shape}")
         images = np.ascontiguousarray(batch, dtype=np.float32)
         logits = np.empty(images.shape[:3], dtype=np.float32)
         features: list[FloatArray] = []
@@ -157,9 +178,10 @@ class Segmenter:
             features += rest
         if not np.isfinite(logits).all():
             raise NetworkError(f"network {self.name} answered with values that are not finite")
-        halves = np.tanh(0.5 * logits)  # the sigmoid, without overflow
-        probabilities = np.asarray(0.5 + 0.5 * halves, dtype=np.float32)
-        return probabilities, np.concatenate(features) if features else None
+        return logits, np.concatenate(features) if features else None
+
+    def _seen(self, scan: Scan) -> tuple[FloatArray, Geometry]:
+        return preprocess.network_input(scan, self.config.size, self.config.saliency)
 
     def _run(self, images: FloatArray) -> list[FloatArray]:
         with _slots:
@@ -184,14 +206,18 @@ class Segmenter:
 
 
 def _check_ends(model: Any, config: NetworkConfig) -> None:
-    wanted = [config.size, config.size, 1]
-    for kind, ends, most in (("input", model.inputs, 1), ("output", model.outputs, 2)):
+    channels = 1 + len(SALIENCY_INPUTS[config.saliency])
+    for kind, ends, most, depth in (
+        ("input", model.inputs, 1, channels),
+        ("output", model.outputs, 2, 1),
+    ):
+        wanted = [str(config.size), str(config.size), str(depth)]
         shape = ends[0].partial_shape
         dynamic = len(shape) == 4 and shape[0].is_dynamic
-        if len(ends) > most or not dynamic or [int(str(n)) for n in list(shape)[1:]] != wanted:
+        if len(ends) > most or not dynamic or [str(n) for n in list(shape)[1:]] != wanted:
             raise NetworkError(
                 f"network {config.name} has {kind} {shape}, but (batch, {config.size}, "
-                f"{config.size}, 1) is needed; export it again"
+                f"{config.size}, {depth}) is needed; export it again"
             )
 
 

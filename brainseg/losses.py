@@ -66,7 +66,7 @@ class MeanDice(keras.metrics.Metric):
         self.count = self.add_variable((), "zeros", name="count")
 
     def update_state(self, truth: Any, logits: Any, sample_weight: Any = None) -> None:
-        """Count a batch."""
+        """Count a batch; ``sample_weight`` (B,) says how much each image counts."""
         truth = ops.cast(truth, "float32")
         predicted = ops.cast(logits[..., :1] >= 0, "float32")
         axes = (1, 2, 3)
@@ -74,6 +74,8 @@ class MeanDice(keras.metrics.Metric):
         dice = 2.0 * ops.sum(truth * predicted, axis=axes)
         dice = dice / ops.maximum(area + ops.sum(predicted, axis=axes), 1.0)
         has_tumour = ops.cast(area > 0, "float32")
+        if sample_weight is not None:
+            has_tumour = has_tumour * ops.cast(sample_weight, "float32")
         self.total.assign_add(ops.sum(dice * has_tumour))
         self.count.assign_add(ops.sum(has_tumour))
 

@@ -20,7 +20,9 @@ _ANY_NEIGHBOUR = np.ones((3, 3, 3), dtype=bool)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """What a mask measures. ``None`` where the scan has no spacing, or no second slice.
+    """What a mask measures. ``None`` where the scan does not tell the spacing it takes.
+
+    A volume takes a second slice and the distance to it, areas and diameters the pixels' size.
 
     ``largest_diameter_mm`` is the longest straight line within one slice across one connected
     piece, from pixel corner to pixel corner, as a reader lays a ruler on the slice (RECIST 1.1,
@@ -40,10 +42,11 @@ def measure(mask: BoolArray, spacing_mm: tuple[float, float, float] | None) -> M
 
     Args:
         mask: (D, H, W).
-        spacing_mm: (slice, row, column), or None where the file does not say.
+        spacing_mm: (slice, row, column), or None where the file does not say; the distance of
+            the slices is NaN where only that is not told.
 
     Raises:
-        ValueError: the mask is not (D, H, W), or a spacing is not positive and finite.
+        ValueError: the mask is not (D, H, W), or a spacing is not positive, or infinite.
     """
     if mask.ndim != 3:
         raise ValueError(f"a mask must be (D, H, W); received {mask.shape}")
@@ -57,16 +60,18 @@ def measure(mask: BoolArray, spacing_mm: tuple[float, float, float] | None) -> M
             largest_diameter_slice=None,
             components=_components(mask),
         )
-    if not all(np.isfinite(side) and side > 0 for side in spacing_mm):
-        raise ValueError(f"a spacing must be positive; received {spacing_mm}")
     between, row, column = spacing_mm
+    told = (row, column) if np.isnan(between) else spacing_mm
+    if not all(np.isfinite(side) and side > 0 for side in told):
+        raise ValueError(f"a spacing must be positive; received {spacing_mm}")
+    stacked = len(mask) > 1 and not np.isnan(between)
     area_mm2 = tuple(area * row * column for area in area_px)
     diameters = [_diameter_mm(one, row, column) if one.any() else 0.0 for one in mask]
     longest = int(np.argmax(diameters)) if any(diameters) else None
     return Measurement(
         area_px=area_px,
         area_mm2=area_mm2,
-        volume_ml=sum(area_mm2) * between / 1000.0 if len(mask) > 1 else None,
+        volume_ml=sum(area_mm2) * between / 1000.0 if stacked else None,
         largest_diameter_mm=None if longest is None else diameters[longest],
         largest_diameter_slice=longest,
         components=_components(mask),

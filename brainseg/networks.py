@@ -2,9 +2,8 @@
 
 A ``network/`` folder holds ``network.json`` (what it is), ``network.xml`` and ``network.bin`` (what
 prediction runs), ``weights.npz`` (what explaining and further training load), ``split.json`` (the
-slices it was trained, stopped and tested on), ``gate.npz`` (what the features of heads look like),
-``history.json`` (its training) and ``SHA256SUMS`` over all of them. No other file of it is ever
-opened, and uploaded networks are not accepted.
+slices it was trained, stopped and tested on), ``gate.npz`` (what features of heads look like),
+``history.json`` (its training) and ``SHA256SUMS`` over all. No uploaded network is accepted.
 
 ``"ensemble"``, the mean of the two shipped networks, can be chosen wherever scans are predicted. It
 has no folder of its own: what needs weights needs one of the two.
@@ -22,8 +21,7 @@ from typing import Any, Literal, cast, get_args
 
 from brainseg import __version__, files, history, paths
 from brainseg.errors import ConfigError, NetworkError
-from brainseg.history import Stage
-from brainseg.types import Split
+from brainseg.types import SALIENCY_INPUTS, Split
 
 SCHEMA = 1
 JSON, XML, BIN, WEIGHTS, SPLIT, GATE, HISTORY, SUMS = (
@@ -36,14 +34,17 @@ ENSEMBLE = "ensemble"
 ARCHITECTURES = ("unet", "resunet")
 PREPROCESSING = "minmax-pad-v1"
 LABELS = {"unet": "UNet", "resunet": "ResUNet", ENSEMBLE: "UNet + ResUNet"}
+MAP_WORDS = {"1": "with map 1", "2": "with map 2", "both": "with both maps"}
 _LARGEST_JSON = 64 * 1024
 Precision = Literal["f32", "bf16"]
+_ALLOWED: dict[str, tuple[str, ...]] = {"architecture": ARCHITECTURES, "norm": ("batch", "group")}
+_ALLOWED["saliency"] = tuple(SALIENCY_INPUTS)
 _BOUNDS = {"size": (32, 1024), "base": (1, 128), "depth": (1, 6)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """What ``network.json`` says of a network. ``size`` is the side of its square input."""
+    """What ``network.json`` says: ``size`` is its input's side, ``saliency`` the maps it sees."""
 
     name: str
     architecture: str
@@ -51,6 +52,7 @@ class NetworkConfig:
     base: int
     depth: int
     norm: str = "batch"
+    saliency: str = "none"
     threshold: float = 0.5
     preprocessing: str = PREPROCESSING
     trained_on: str = ""
@@ -69,6 +71,7 @@ class NetworkRef:
     label: str
     folder: Path
     kind: Literal["shipped", "ensemble", "run"]
+    saliency: str = "none"  # which maps of a dataset it needs beside the scan
 
 
 def write_network_json(folder: Path, config: NetworkConfig) -> Path:
@@ -129,7 +132,7 @@ def read_split(folder: Path) -> Split | None:
         raise NetworkError(f"{path} is damaged; restore it or export the network again") from error
 
 
-def read_history(folder: Path) -> tuple[Stage, ...]:
+def read_history(folder: Path) -> tuple[history.Stage, ...]:
     """Return the stages of a network's training; none where it carries no history.
 
     Raises:
@@ -232,8 +235,11 @@ def find_network(text: str) -> Path:
 
 
 def _of_run(folder: Path) -> NetworkRef:
-    run = folder.parent.name
-    return NetworkRef(name=run, label=f"Run {run}", folder=folder, kind="run")
+    run, needs = folder.parent.name, "none"
+    with suppress(OSError, ValueError, AttributeError):  # damaged ones are refused when loaded
+        needs = json.loads((folder / JSON).read_text(encoding="utf-8")).get("saliency", needs)
+    label = f"Run {run}" if needs == "none" else f"Run {run}, {MAP_WORDS.get(needs, needs)}"
+    return NetworkRef(name=run, label=label, folder=folder, kind="run", saliency=needs)
 
 
 def _looks_like_one(folder: Path) -> bool:
@@ -291,7 +297,7 @@ def _describe(folder: Path) -> NetworkConfig:
 
 
 def _validated(values: dict[str, Any], path: Path) -> NetworkConfig:
-    values = {"norm": "batch", **values}  # networks of version 0.1 have no other
+    values = {"norm": "batch", "saliency": "none", **values}  # version 0.1 has no other
     expected = {field.name for field in fields(NetworkConfig)}
     if set(values) != expected:
         odd = ", ".join(sorted(set(values) ^ expected))
@@ -304,10 +310,9 @@ def _validated(values: dict[str, Any], path: Path) -> NetworkConfig:
             raise NetworkError(f"{path}: {key} must be a text of at most 2000 characters")
     if type(values["threshold"]) not in (int, float) or not 0 < values["threshold"] < 1:
         raise NetworkError(f"{path}: threshold must lie between 0 and 1")
-    if values["architecture"] not in ARCHITECTURES:
-        raise NetworkError(f"{path}: architecture must be one of {', '.join(ARCHITECTURES)}")
-    if values["norm"] not in ("batch", "group"):
-        raise NetworkError(f"{path}: norm must be batch or group")
+    for key, allowed in _ALLOWED.items():
+        if values[key] not in allowed:
+            raise NetworkError(f"{path}: {key} must be one of {', '.join(allowed)}")
     if (values["schema"], values["preprocessing"]) != (SCHEMA, PREPROCESSING):
         raise NetworkError(f"{path} was written for another version of brainseg; export it again")
     if values["size"] % 2 ** values["depth"]:

@@ -54,9 +54,9 @@ def outline(rgb: ByteArray, mask: BoolArray, colour: Colour, thickness: int = 1)
     The rim is crisp and lies inside the mask: what is outside the mask is never covered.
     """
     inside = _fit(mask, rgb)
-    core = _eroded(inside, thickness)
+    rim = inside & ~_eroded(inside, thickness)
     drawn = rgb.copy()
-    drawn[inside & ~core] = _rgb(colour)
+    drawn.reshape(-1, 3)[np.flatnonzero(rim)] = _rgb(colour)  # few: quicker than by a mask
     return drawn
 
 

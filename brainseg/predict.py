@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brainseg import files, gate, inference, networks, overlay
 from brainseg.data import readers
-from brainseg.errors import ScanError
+from brainseg.errors import NetworkError, ScanError
 from brainseg.refine import without_specks
+from brainseg.saliency_request import DEEPEST, Target
 from brainseg.types import Volume
+
+if TYPE_CHECKING:
+    from brainseg.saliency import Saliency
 
 
 def predict_files(
@@ -94,26 +98,41 @@ def _volumes(scans: Sequence[Path]) -> list[tuple[str, Volume]]:
     return [(_stem(path), readers.read_file(path)) for path in scans]
 
 
-def explain_file(model: str, method: str, scan: Path, out: Path) -> tuple[list[Path], float]:
+def explain_file(
+    model: str,
+    method: str,
+    scan: Path,
+    out: Path,
+    *,
+    target: str = "mask",
+    depth: str = DEEPEST,
+) -> tuple[list[Path], Saliency]:
     """Write a saliency map of a single slice as heat, and its raw values as ``.npy``.
 
-    Returns the paths and the magnitude that the brightest heat stands for.
+    The brightest heat stands for the largest magnitude; the map that is returned has the values.
 
     Raises:
+        ConfigError: there is no such method, target or depth.
         ScanError: the scan cannot be read or has several slices.
         NetworkError: there is no such network, or it is the ensemble.
     """
-    folder = networks.find_network(model)
+    folder, wanted = networks.find_network(model), Target.parse(target)
+    if networks.read_network(folder).saliency != "none":
+        raise NetworkError(
+            f"{model} was trained with saliency maps beside the scan, and its own map is not made: "
+            "choose a network that needs the scan alone"
+        )
     from brainseg import saliency
 
     volume = readers.read_file(scan)
     if volume.depth != 1:
         raise ScanError(f"{scan} has {volume.depth} slices; saliency takes a single slice")
-    found = saliency.explain(folder, volume.slice(0), method)
+    opened = saliency.open_network(folder)
+    found = saliency.explain(opened, volume.slice(0), method, target=wanted, depth=depth)
     out.mkdir(parents=True, exist_ok=True)
     stem = out / f"{_stem(scan)}_{Path(model).name}_{method}"
     np.save(f"{stem}.npy", found.values)
     high = float(np.abs(found.values).max()) or 1.0
     picture = overlay.heat(np.abs(found.values) / high)
     files.write_bytes(Path(f"{stem}.png"), overlay.encode(picture, ".png"))
-    return [Path(f"{stem}.png"), Path(f"{stem}.npy")], high
+    return [Path(f"{stem}.png"), Path(f"{stem}.npy")], found

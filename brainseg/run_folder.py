@@ -18,6 +18,8 @@ from brainseg.training.recipes import RunConfig
 from brainseg.types import Evaluation, RunLabel, Split
 
 MAX_TITLE, MAX_NOTE = 80, 2000
+_KEPT_DOCUMENTS = 512
+_documents: dict[Path, tuple[tuple[int, int, int], dict[str, Any]]] = {}
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -74,11 +76,28 @@ def find(run_id: str) -> Path:
 
 
 def document(run: Path) -> dict[str, Any]:
-    """Return ``config.json`` whole.
+    """Return ``config.json`` without the split, which is long. It is shared: do not change it.
+
+    The file is written once, so a second look costs a stat.
 
     Raises:
         RunError: it is missing or damaged.
     """
+    path = run / "config.json"
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+        known = _documents.get(path)
+        if known is None or known[0] != stamp:
+            plain = {name: part for name, part in _whole(run).items() if name != "split"}
+            while len(_documents) >= _KEPT_DOCUMENTS:
+                _documents.pop(next(iter(_documents)), None)
+            known = _documents[path] = (stamp, plain)
+        return known[1]
+    raise RunError(f"run {run.name}: config.json is missing or damaged")
+
+
+def _whole(run: Path) -> dict[str, Any]:
     value = read_json(run / "config.json")
     if not isinstance(value, dict):
         raise RunError(f"run {run.name}: config.json is missing or damaged")
@@ -105,7 +124,7 @@ def facts(run: Path) -> dict[str, Any]:
 
 def split(run: Path) -> Split:
     """Return the split of a run."""
-    return Split.from_dict(document(run)["split"])
+    return Split.from_dict(_whole(run)["split"])
 
 
 def label(run: Path) -> RunLabel:

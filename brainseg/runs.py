@@ -150,7 +150,7 @@ def _how_lost(run: Path, state: State, since: float) -> str:
     known = process_of(run)
     again = known is not None and known.boot not in ("", liveness.boot())
     why = "the computer was restarted" if again else "the worker ended without a word"
-    return f"no heartbeat since {when}: {why}; last sign of life then"
+    return f"no heartbeat since {when}: {why}"
 
 
 def _silent_seconds(run: Path) -> float | None:

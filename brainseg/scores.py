@@ -87,6 +87,18 @@ class CalibrationCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdCounts:
+    """What the slices of an evaluation come to at each threshold; see thresholds."""
+
+    levels: tuple[float, ...]
+    tumour_slices: int
+    tumour_free_slices: int
+    dice: tuple[float, ...]  # summed over the slices with a tumour
+    misses: tuple[int, ...]  # how many of them have no pixel hit
+    false_alarms: tuple[int, ...]  # how many of the tumour-free slices are painted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """Scores of a network over a set of slices. ``summary`` maps a name to a number or None."""
 
@@ -99,6 +111,7 @@ class Evaluation:
     by_tumour: dict[str, Summary]
     by_size: dict[str, Summary] = field(default_factory=dict)
     calibration: CalibrationCounts | None = None
+    thresholds: ThresholdCounts | None = None
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Evaluation:
@@ -112,4 +125,8 @@ class Evaluation:
         if values.get("calibration") is not None:
             counts = dict(values["calibration"])
             values["calibration"] = CalibrationCounts(**{k: tuple(v) for k, v in counts.items()})
+        if values.get("thresholds") is not None:
+            kept = dict(values["thresholds"])
+            kept |= {k: tuple(v) for k, v in kept.items() if not isinstance(v, int)}
+            values["thresholds"] = ThresholdCounts(**kept)
         return cls(**values)

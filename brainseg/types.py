@@ -19,6 +19,7 @@ from brainseg.scores import CaseScore as CaseScore
 from brainseg.scores import Confusion as Confusion
 from brainseg.scores import Evaluation as Evaluation
 from brainseg.scores import Summary as Summary
+from brainseg.scores import ThresholdCounts as ThresholdCounts
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -26,6 +27,13 @@ ByteArray = NDArray[np.uint8]
 
 Tumour = Literal["meningioma", "glioma", "pituitary", "none"]
 TUMOURS: tuple[Tumour, ...] = ("meningioma", "glioma", "pituitary", "none")
+# What a network may see beside the scan, by the name of the choice: which maps of the dataset.
+SALIENCY_INPUTS: dict[str, tuple[Literal[1, 2], ...]] = {
+    "none": (),
+    "1": (1,),
+    "2": (2,),
+    "both": (1, 2),
+}
 State = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "lost"]
 
 
@@ -74,19 +82,24 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scan:
-    """One 2-D image as it came: raw values; ``window`` is for the eye and not applied."""
+    """One 2-D image as it came: raw values; ``window`` is for the eye and not applied.
+
+    ``saliency`` are the two maps that a dataset may bring with a slice, raw, of any size.
+    """
 
     pixels: FloatArray  # (H, W)
     spacing_mm: tuple[float, float] | None = None  # (row, column)
     source: str = ""
     coloured: bool = False
     window: tuple[float, float] | None = None
+    saliency: tuple[FloatArray | None, FloatArray | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Volume:
     """A stack of slices with raw values; a PNG is a volume of depth 1.
 
+    The distance of the slices in ``spacing_mm`` is NaN where a file tells only the pixels' size.
     ``affine`` (4, 4) takes (slice, row, column, 1) of ``voxels`` to RAS mm. ``coloured`` says that
     the file's red, green and blue differ noticeably, as no scan's do. ``window`` is the lowest and
     highest value that the file recommends for the eye. ``truth`` and ``patient`` come with the
@@ -101,6 +114,8 @@ class Volume:
     window: tuple[float, float] | None = None
     truth: BoolArray | None = None  # (D, H, W)
     patient: str | None = None
+    geometry_from: Literal["NIfTI", "DICOM"] | None = None  # a file with a grid of its own
+    lacks: tuple[str, ...] = ()  # DICOM elements that a Segmentation of it would have to repeat
 
     @property
     def depth(self) -> int:

@@ -10,7 +10,7 @@ with frame.open_page(
     widgets.need_networks()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         catalog = widgets.pick_dataset("compare.dataset")
-        refs = compare.pick_pair()
+        refs = compare.pick_pair(catalog)
     compare.need_two(*refs)
 
     chosen = compare.choose_slices(refs, catalog)

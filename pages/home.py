@@ -48,7 +48,9 @@ with frame.open_page(
             frame.link(page, label, icon=icon)
     with left:
         sample = catalog.by_number(widgets.first_with_tumour(catalog.samples))
-        shown = [ref for ref in networks if ref.kind == "shipped"] or list(networks[:1])
+        shown = [ref for ref in networks if ref.kind == "shipped"] or [
+            ref for ref in networks if ref.saliency == "none"
+        ][:1]
         with st.spinner("Segmenting a slice"):
             case = cases.of_sample(catalog, sample, shown)
         viewer.show(

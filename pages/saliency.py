@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import streamlit as st
-from ui import cases, explaining, frame, widgets
+from ui import (
+    cases,
+    explaining,
+    frame,
+    saliency_controls,
+    saliency_maps,
+    saliency_study,
+    saliency_trust,
+    widgets,
+)
 
 with frame.open_page(
     "Saliency", "What stands out in the picture, and what made the networks see a tumour there."
@@ -20,12 +29,16 @@ with frame.open_page(
     else:
         st.caption("Shown as given: nobody documents how the dataset's two maps were made.")
 
+    saliency_study.show(catalog)
+
     st.subheader("Maps of the networks", anchor=False)
     refs = widgets.pick_networks("saliency.networks", with_weights=True)
-    method = st.segmented_control(
-        "Method", tuple(explaining.METHODS), default="gradient", required=True,
-        key="saliency.method", bind="query-params", format_func=explaining.METHODS.__getitem__,
-    )  # fmt: skip
-    st.caption(explaining.MEANINGS[method])
+    asked = saliency_controls.ask(catalog, sample, refs)
     if refs and explaining.may_open_keras():
-        explaining.explain(refs, catalog, sample, method)
+        explained = saliency_maps.explain(refs, asked)
+        st.caption(saliency_maps.HOW_TO_READ)
+        if explained:
+            st.subheader("What the maps are worth", anchor=False)
+            saliency_maps.measure(explained, asked)
+            saliency_trust.show(explained)
+    st.caption(saliency_maps.LEFT_OUT)

@@ -7,7 +7,7 @@ SAMPLE, OWN = "Dataset slice", "My own scan"
 
 with frame.open_page("Segment", "Outline the tumour on a slice of a dataset or on your own scan."):
     widgets.need_networks()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         source = st.segmented_control(
             "Scan", [SAMPLE, OWN], default=SAMPLE, required=True, key="segment.source",
             bind="query-params",

@@ -21,6 +21,8 @@ LEVEL_3 = {
     "brainseg.architecture",
     "brainseg.export",
     "brainseg.saliency",
+    "brainseg.saliency_methods",
+    "brainseg.saliency_sanity",
     "brainseg.inference",
     "brainseg.activations",
     "brainseg.evaluate",
@@ -28,6 +30,7 @@ LEVEL_3 = {
     "brainseg.runtime",
     "brainseg.training.batches",
     "brainseg.training.augment",
+    "brainseg.training.finish",
     "brainseg.training.fit",
     "brainseg.training.measure",
     "brainseg.training.reporter",
@@ -65,7 +68,14 @@ def _level_3(name: str) -> bool:
 @pytest.mark.parametrize("path", SOURCES, ids=_module)
 def test_the_library_never_imports_streamlit_or_the_screens(path: Path):
     roots = {name.split(".")[0] for name in _imports(path, everywhere=True)}
-    assert not roots & {"streamlit", "plotly", "ui", "pages"}
+    assert not roots & {"streamlit", "ui", "pages"}
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.parent.name != "report"], ids=_module)
+def test_figures_are_drawn_in_the_report_package_only(path: Path):
+    names = _imports(path, everywhere=True)
+    assert "plotly" not in {name.split(".")[0] for name in names}
+    assert not [n for n in _imports(path, everywhere=False) if n.startswith("brainseg.report")]
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if not _level_3(_module(p))], ids=_module)

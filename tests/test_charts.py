@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from brainseg import palette
-from brainseg.types import CaseScore, EpochRecord, Evaluation
-from ui import charts, charts_learn, charts_network, charts_scores, learning
+from brainseg.types import EpochRecord
+from ui import charts, charts_learn, charts_network, learning
 
 
 def record(epoch: int, dice: float, *, best: bool = False) -> EpochRecord:
@@ -21,22 +21,6 @@ def record(epoch: int, dice: float, *, best: bool = False) -> EpochRecord:
 def curve(label: str = "20261122-unet", epochs: int = 20) -> charts.Curve:
     records = tuple(record(e, e / 40) for e in range(1, epochs + 1))
     return charts.Curve(label=label, colour=palette.UNET, records=records, best_epoch=7)
-
-
-def case(number: int, dice: float | None, truth_px: int) -> CaseScore:
-    return CaseScore(
-        number=number, tumour="glioma" if truth_px else "none", patient="p", truth_px=truth_px,
-        predicted_px=10, dice=dice, iou=dice, precision=dice, sensitivity=dice, specificity=1.0,
-        accuracy=0.99, background_accuracy=0.98,
-    )  # fmt: skip
-
-
-def evaluation(model: str = "UNet") -> Evaluation:
-    cases = (case(1, 0.0, 100), case(2, 1.0, 2000), case(3, None, 0))
-    return Evaluation(
-        model=model, data="demo", threshold=0.5, orientation="file", cases=cases, summary={},
-        by_tumour={},
-    )  # fmt: skip
 
 
 def test_smoothing_nothing_returns_the_values() -> None:
@@ -109,19 +93,6 @@ def test_only_the_loss_has_a_log_axis() -> None:
 
 def test_a_run_without_epochs_draws_nothing() -> None:
     assert len(charts.learning_curves([curve(epochs=0)], "accuracy").data) == 2
-
-
-def test_histogram_counts_every_slice_with_a_tumour_once() -> None:
-    line = charts_scores.dice_histogram([evaluation()]).data[0]
-    assert sum(line.y[:-1]) == 2
-    assert (line.y[0], line.y[19]) == (1, 1)
-
-
-def test_distributions_leave_out_tumour_free_slices() -> None:
-    both = [evaluation("UNet"), evaluation("ResUNet")]
-    for draw in (charts_scores.dice_by_tumour, charts_scores.dice_by_size):
-        figure = draw(both)
-        assert [len(trace.y) for trace in figure.data] == [2, 2]
 
 
 LAYERS = [

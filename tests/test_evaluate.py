@@ -20,7 +20,7 @@ class Bright:
     """A stand-in for a network: the brighter, the likelier. Keeps what it was shown."""
 
     name = "bright"
-    config = SimpleNamespace(threshold=0.6, size=32)
+    config = SimpleNamespace(threshold=0.6, size=32, saliency="none")
 
     def __init__(self) -> None:
         self.shown: list[np.ndarray] = []

@@ -77,10 +77,19 @@ def test_turning_the_slices_changes_no_measure():
     assert straight == turned
 
 
-@pytest.mark.parametrize("spacing", [(0.0, 1.0, 1.0), (1.0, -1.0, 1.0), (1.0, math.nan, 1.0)])
+@pytest.mark.parametrize(
+    "spacing", [(0.0, 1.0, 1.0), (1.0, -1.0, 1.0), (1.0, math.nan, 1.0), (math.inf, 1.0, 1.0)]
+)
 def test_a_spacing_that_is_none_is_refused(spacing):
     with pytest.raises(ValueError, match="positive"):
         measure(box(), spacing)
+
+
+def test_where_the_distance_of_the_slices_is_not_told_there_is_no_volume():
+    found = measure(box(), (math.nan, *SPACING[1:]))
+    assert found.volume_ml is None
+    assert found.area_mm2 == measure(box(), SPACING).area_mm2
+    assert found.largest_diameter_mm == measure(box(), SPACING).largest_diameter_mm
 
 
 def test_a_single_slice_is_refused_without_its_axis():

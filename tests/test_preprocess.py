@@ -104,6 +104,23 @@ def test_restore_undoes_the_geometry(shape: tuple[int, int], size: int) -> None:
         assert restored.sum() == pytest.approx(pixels.sum(), rel=0.35 if min(shape) < 30 else 0.1)
 
 
+@pytest.mark.parametrize("size", [64, 129])
+def test_a_marked_pixel_stays_where_it_is_at_every_odd_size(size: int) -> None:
+    rng = np.random.default_rng(size)
+    for height in range(33, 513, 2):
+        width = int(rng.choice(np.arange(33, 513, 2)))
+        row, column = (
+            rng.integers(height // 4, 3 * height // 4),
+            rng.integers(width // 4, width // 2),
+        )
+        pixels = np.zeros((height, width), np.float32)
+        pixels[row, column] = 1
+        image, geometry = preprocess.standardise(pixels, size)
+        restored = preprocess.restore(image[..., 0], geometry)
+        off = np.abs(centre(restored) - (row, column)).max()
+        assert off < 0.51 * max(1.0, geometry.side / size), (height, width, row, column)
+
+
 @pytest.mark.parametrize("shape", [(256, 256), (300, 200)])
 def test_restore_is_the_exact_inverse_where_nothing_is_resized(shape: tuple[int, int]) -> None:
     pixels = np.random.default_rng(1).random(shape, dtype=np.float32)

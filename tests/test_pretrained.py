@@ -77,7 +77,7 @@ def test_its_weights_are_the_ones_it_predicts_with(name: str, demo_data: Path):
     pixels = np.ascontiguousarray(upright(read_image(catalog.samples[0]), catalog))
     segmenter = Segmenter.load(folder)
     image = segmenter_input(pixels, segmenter.config.size)
-    model = saliency._network(folder, "test")
+    model = saliency.open_network(folder).model
     logits = np.asarray(model(image, training=False))[..., 0]
     expected = 1 / (1 + np.exp(-logits.astype(np.float64)))
     found = segmenter.probabilities(image)

@@ -12,7 +12,13 @@ import pytest
 from brainseg import cli
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "docs/DATA.md", "docs/MODEL_CARD.md", "docs/METRICS.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/DATA.md",
+    "docs/MODEL_CARD.md",
+    "docs/METRICS.md",
+    "docs/SALIENCY_INPUT.md",
+)
 QUICK = ("inspect", "predict", "evaluate", "runs")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from brainseg import runs
+from brainseg import run_folder, runs
 from brainseg.errors import RunError
 from brainseg.training.recipes import recipe
 from brainseg.types import CaseScore, EpochRecord, Evaluation, RunLabel, Split
@@ -75,7 +75,8 @@ def test_running_with_the_lock_free_is_lost(run: Path):
     (run / "lock").touch()
     status = runs.status(run)
     assert status.state == "lost"
-    assert "last sign of life" in status.reason
+    assert "no heartbeat since" in status.reason
+    assert "ended without a word" in status.reason
 
 
 def test_states_that_ended_keep_their_reason(run: Path):
@@ -186,6 +187,17 @@ def test_a_heartbeat_that_stopped_under_a_held_lock_is_lost(
     for ago, state in ((1.0, "running"), (-5000.0, "running"), (5000.0, "lost")):
         (run / "heartbeat").write_text(f"{time.monotonic() - ago:020.3f}\n")
         assert runs.status(run).state == state
+
+
+def test_a_second_look_reads_no_configuration_again(run: Path, monkeypatch: pytest.MonkeyPatch):
+    before = runs.config(run)
+    with monkeypatch.context() as closed:
+        closed.setattr(run_folder, "read_json", lambda _: None)
+        assert runs.config(run) == before
+    changed = json.loads((run / "config.json").read_text())
+    changed["config"]["epochs"] = 7
+    (run / "config.json").write_text(json.dumps(changed))
+    assert runs.status(run).epochs == 7
 
 
 def test_the_log_is_read_on_from_where_it_was_and_again_where_it_is_another(run: Path):

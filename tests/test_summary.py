@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from brainseg import summary
-from brainseg.types import CalibrationCounts, CaseScore, Evaluation
+from brainseg.types import CalibrationCounts, CaseScore, Evaluation, ThresholdCounts
 
 
 def _case(number: int, dice: float | None, patient: str | None = "p", **values) -> CaseScore:
@@ -139,3 +139,58 @@ def test_two_networks_are_compared_on_the_slices_with_a_tumour():
     found = summary.compare(one, other)
     assert found.by_slice.pairs == found.by_patient.wins == 2
     assert found.by_slice.difference == pytest.approx(0.2)
+
+
+def test_every_mean_has_the_interval_of_its_patients():
+    cases = [_case(i, 0.2 + i / 10, "ab"[i % 2], precision=None if i == 3 else 0.5 + i / 10)
+             for i in range(4)]  # fmt: skip
+    found = summary.summarise(cases)
+    # two patients, drawn twice: the mean is that of a, of b, or of both
+    a, b = (0.2 + 0.4) / 2, (0.3 + 0.5) / 2
+    assert (found["dice_low"], found["dice_high"]) == pytest.approx((a, b))
+    assert (found["dice_patients_low"], found["dice_patients_high"]) == pytest.approx((a, b))
+    # precision: a has 0.5 and 0.7, b only 0.6, so every draw has the mean 0.6
+    assert found["precision"] == pytest.approx(0.6)
+    assert found["precision_low"] is found["precision_high"] is None
+    assert found["precision_undefined"] == 1
+
+
+def test_where_no_draw_differs_there_is_no_interval():
+    cases = [_case(i, 0.5, str(i)) for i in range(5)]
+    cases += [_case(9, None, "9", truth_px=0, predicted_px=4), _case(8, None, "8", truth_px=0)]
+    found = summary.summarise(cases)
+    for name in ("dice", "dice_patients", "misses", "false_alarms"):
+        assert found[f"{name}_low"] is found[f"{name}_high"] is None
+    assert (found["misses"], found["false_alarms"]) == (0, 1)
+    mixed = summary.summarise([*cases, _case(7, None, "7", truth_px=0, predicted_px=0)])
+    assert mixed["false_alarms_low"] < mixed["false_alarms"] < mixed["false_alarms_high"]
+
+
+def test_groups_come_as_they_appear_and_leave_out_who_has_none():
+    planes = {1: "axial", 2: "coronal", 4: "axial"}
+    cases = [_case(i, i / 10) for i in range(1, 5)]
+    found = summary.by_group(cases, lambda case: planes.get(case.number))
+    assert list(found) == ["axial", "coronal"]
+    assert found["axial"]["dice"] == pytest.approx(0.25)
+    assert found["coronal"]["slices"] == 1
+
+
+def test_patients_come_lowest_dice_first_and_those_without_tumour_last():
+    cases = [_case(1, 0.9, "a"), _case(2, 0.2, "b"), _case(3, None, "c", truth_px=0)]
+    cases.append(_case(4, 0.1, None))
+    assert list(summary.by_patient(cases)) == ["b", "a", "c"]
+
+
+def test_pooled_threshold_counts_add_up():
+    swept = ThresholdCounts(
+        levels=(0.5,), tumour_slices=1, tumour_free_slices=1, dice=(0.5,), misses=(0,),
+        false_alarms=(1,),
+    )  # fmt: skip
+    one = summary.evaluation(
+        [_case(1, 0.5)], None, swept, model="m", data="d", threshold=0.5, orientation="file"
+    )
+    pooled = summary.pool([one, one])
+    assert pooled.thresholds.dice == (1.0,)
+    assert pooled.thresholds.false_alarms == (2,)
+    assert Evaluation.from_dict(asdict(pooled)) == pooled
+    assert summary.pool([one, _evaluation([_case(2, 1.0)])]).thresholds is None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,10 +17,14 @@ import streamlit as st
 from brainseg import networks as network_folders
 from brainseg import paths
 from brainseg.data import catalog as catalogs
+from brainseg.data import survey as surveys
 from brainseg.data.catalog import Catalog, Problem
+from brainseg.data.planes import Plane
+from brainseg.data.survey import Survey
 from brainseg.errors import BrainsegError, DataError
 from brainseg.networks import NetworkRef
-from brainseg.types import BoolArray, FloatArray, Prediction, Sample, Scan
+from brainseg.training.planning import TUMOUR_FREE_FIRST
+from brainseg.types import SALIENCY_INPUTS, BoolArray, FloatArray, Prediction, Scan
 
 if TYPE_CHECKING:
     from brainseg.ensemble import Ensemble
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 DEMO_SLICES = 60
 _making_demo = threading.Lock()
+_making_survey = threading.Lock()
 
 
 class DatasetRef(NamedTuple):
@@ -57,6 +61,16 @@ def _catalog(root: str, stamp: tuple[int, ...]) -> Catalog:
 def catalog(root: str) -> Catalog:
     """Return the index of a dataset folder, read again whenever files came or went."""
     return _catalog(root, _stamp(root))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _tumour_free(root: str, stamp: tuple[int, ...]) -> Catalog:
+    return catalogs.read_catalog(Path(root), first_number=TUMOUR_FREE_FIRST, tumour_free=True)
+
+
+def tumour_free(root: str) -> Catalog:
+    """Return a folder whose slices the user vouches to be tumour-free, numbers out of the way."""
+    return _tumour_free(root, _stamp(root))
 
 
 def _settings_file() -> Path:
@@ -191,48 +205,48 @@ def prediction(network: str, root: str, number: int) -> Prediction:
 
 @st.cache_resource(max_entries=64, show_spinner="Segmenting")
 def _prediction(network: str, stamp: str, root: str, digest: str, number: int) -> Prediction:
-    pixels = sample_image(root, number)
-    return _predict(network, Scan(pixels=pixels, source=f"{Path(root).name} {number}"))
-
-
-def _predict(network: str, scan: Scan) -> Prediction:
-    found = segmenter(network).predict(scan)
+    found = segmenter(network).predict(_scan(root, number, segmenter(network).config.saliency))
     found.probability.setflags(write=False)
     return found
 
 
-def thumbnail(root: str, number: int) -> bytes:
-    """Return a small WebP of a sample, upright, the true outline on it."""
-    return _thumbnail(root, catalog(root).digest, number)
-
-
-def mask_areas(root: str) -> dict[int, int]:
-    """Return the area in pixels of every true mask that there is, by sample number."""
-    return _mask_areas(root, catalog(root).digest)
-
-
-@st.cache_data(max_entries=6, show_spinner="Measuring the masks, once for this dataset")
-def _mask_areas(root: str, digest: str) -> dict[int, int]:
-    def area(sample: Sample) -> int | None:
-        if sample.mask is None:
-            return 0
-        try:
-            return int(catalogs.read_mask(sample).sum())
-        except BrainsegError:  # listed among the problems; one bad file hides no other
-            return None
-
-    samples = catalog(root).with_truth
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        areas = pool.map(area, samples)
-    return {s.number: px for s, px in zip(samples, areas, strict=True) if px is not None}
-
-
-@st.cache_data(max_entries=4096, show_spinner=False)
-def _thumbnail(root: str, digest: str, number: int) -> bytes:
-    from ui import pictures
-
-    listed = catalog(root)
-    sample = listed.by_number(number)
-    return pictures.thumbnail(
-        catalogs.read_image(sample), catalogs.read_mask(sample), listed.orientation
+def _scan(root: str, number: int, saliency: str) -> Scan:
+    """Return a slice with those maps that a network needs beside it."""
+    wanted = SALIENCY_INPUTS[saliency]
+    return Scan(
+        pixels=sample_image(root, number),
+        source=f"{Path(root).name} {number}",
+        saliency=(
+            sample_saliency(root, number, 1) if 1 in wanted else None,
+            sample_saliency(root, number, 2) if 2 in wanted else None,
+        ),
     )
+
+
+def survey(root: str) -> Survey:
+    """Return what is seen of all slices of a dataset: made once, under a progress bar."""
+    listed = catalog(root)
+    if not surveys.folder_of(listed).is_dir():
+        text = "Looking at every slice, once for this dataset"
+        bar = st.progress(0.0, text=text)
+        try:
+            with _making_survey:
+                surveys.make(
+                    listed,
+                    lambda done, total: bar.progress(
+                        done / total, text=f"{text}: {done:,} of {total:,}"
+                    ),
+                )
+        finally:
+            bar.empty()
+    return _survey(root, listed.digest)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _survey(root: str, digest: str) -> Survey:
+    return surveys.make(catalog(root))
+
+
+def planes(root: str) -> dict[int, Plane]:
+    """Return the estimated plane of every readable slice of a dataset, by number."""
+    return survey(root).planes()

@@ -1,4 +1,4 @@
-"""Learning curves, and the frame that every Plotly figure shares.
+"""Learning curves, and how every Plotly figure is put on a screen.
 
 Text and grid colours come from Streamlit's theme, the rest from the palette. Figures are pure
 functions of records; :func:`show` draws a still one, ``live_chart.show`` one that grows.
@@ -7,7 +7,7 @@ functions of records; :func:`show` draws a still one, ``live_chart.show`` one th
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,13 +17,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from brainseg import palette
+from brainseg.report.frame import colours as colours
+from brainseg.report.frame import layout as layout
 from brainseg.types import EpochRecord
 
 Axis = Literal["epoch", "time"]
 CONFIG = {"displaylogo": False, "displayModeBar": False, "responsive": True, "scrollZoom": False}
 TITLES = {"dice": "Dice", "accuracy": "Accuracy", "loss": "Loss"}
-# Paul Tol's muted and bright schemes, those that read on white and on black: for many runs at once.
-_MORE_RUNS = ("#44AA99", "#EE6677", "#999933", "#6699CC", "#AA4499", "#997700", "#EE99AA")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,36 +53,6 @@ def smooth(values: Sequence[float], weight: float) -> list[float]:
         norm = weight * norm + (1 - weight)
         smoothed.append(total / norm)
     return smoothed
-
-
-def colours(names: Sequence[str], kept: Mapping[str, str] | None = None) -> list[str]:
-    """Give each run the colour it was ``kept``, else its network's, else one not taken yet.
-
-    What is kept is served first: laying another run over a picture changes no line in it.
-    """
-    held = {name: kept[name] for name in names if kept and name in kept}
-    spare = [c for c in (*palette.OTHER_RUNS, *_MORE_RUNS) if c != palette.TRUTH]
-    for name in names:
-        free = [c for c in (palette.of_model(name), *spare) if c not in held.values()]
-        held.setdefault(name, free[0] if free else palette.REFERENCE)
-    return [held[name] for name in names]
-
-
-def layout(figure: go.Figure, *, title: str, height: int, y: str = "", x: str = "") -> go.Figure:
-    """Apply the one frame that every figure shares: small margins, legend above, no box.
-
-    ``show`` writes the title above the figure, where a wrapping legend cannot run into it.
-    """
-    figure.update_layout(
-        meta={"title": title},
-        height=height,
-        margin={"l": 8, "r": 12, "t": 32, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"},
-        xaxis={"title": {"text": x}, "zeroline": False, "automargin": True},
-        yaxis={"title": {"text": y}, "zeroline": False, "automargin": True},
-        hoverlabel={"namelength": -1},
-    )
-    return figure
 
 
 def learning_curves(

@@ -8,13 +8,14 @@ import streamlit as st
 
 from brainseg.data.catalog import Catalog
 from brainseg.networks import NetworkRef
+from brainseg.report import pairs
 from brainseg.types import Sample
 from ui import (
     cache,
     cases,
     charts,
-    compare_charts,
     compare_scores,
+    evaluate_progress,
     evaluation,
     evaluation_view,
     frame,
@@ -24,16 +25,15 @@ from ui.compare_scores import Pair
 
 SAMPLE = "compare.sample"
 _TOUR = "compare.tour"
-_SCORES_EVERY = 0.5  # seconds between two looks at a scoring that runs
 
 
-def pick_pair() -> tuple[NetworkRef, NetworkRef]:
+def pick_pair(catalog: Catalog) -> tuple[NetworkRef, NetworkRef]:
     """Let the user choose two networks; stops the screen where there are none to choose from."""
-    names = [ref.name for ref in widgets.need_networks()]
+    names = [ref.name for ref in widgets.need_networks(catalog)]
     other = "resunet" if "resunet" in names else names[min(1, len(names) - 1)]
     return (
-        widgets.pick_network("compare.first", "First network", "unet"),
-        widgets.pick_network("compare.second", "Second network", other),
+        widgets.pick_network("compare.first", "First network", "unet", catalog),
+        widgets.pick_network("compare.second", "Second network", other, catalog),
     )
 
 
@@ -59,7 +59,7 @@ def _choose_second(ref: NetworkRef) -> None:
 
 def choose_slices(refs: Sequence[NetworkRef], catalog: Catalog) -> evaluation.Numbers:
     """Return the slices that the scatter and the tour go over: held-out ones where known."""
-    parts = evaluation.choices(refs, catalog)
+    parts = evaluation.choices(refs, [catalog])
     if not parts:
         return ()
     chosen = st.session_state.get("compare.part")
@@ -116,59 +116,37 @@ def all_slices(
     pair: Pair | None, present: int,
 ) -> None:  # fmt: skip
     """Show every slice as a dot, or how to get there; never waits for a network."""
-    parts = list(evaluation.choices(refs, catalog))
+    parts = list(evaluation.choices(refs, [catalog]))
     if not chosen:
         st.caption("No slice here has a known mask, so there is no Dice to plot.")
         return
     st.markdown("**Every slice, one dot each**")
     if len(parts) > 1:
         st.selectbox("Slices", parts, key="compare.part", width=420)
-    evaluation_view.warn_of_training(refs, catalog, chosen)
+    evaluation_view.warn_of_training(refs, [catalog], chosen)
     if pair:
         _scatter(pair, (refs[0].label, refs[1].label), present)
         return
-    job = compare_scores.job(refs, catalog, chosen)
-    work = len(compare_scores.missing(refs, catalog, chosen)) * len(chosen)
-    if job is None and work <= compare_scores.AT_ONCE:
-        job = compare_scores.start(refs, catalog, chosen)
-    if job is not None and job.error is None:
-        st.fragment(_follow, run_every=_SCORES_EVERY)(refs, catalog, chosen)
-        return
-    if job is not None:
-        st.error(frame.plain(job.error or ""), icon=":material/error:")
-    st.button(
-        f"Score {len(chosen):,} slices with both networks", key="compare.score",
-        icon=":material/scatter_plot:", on_click=compare_scores.start, args=(refs, catalog, chosen),
+    evaluate_progress.get(
+        evaluate_progress.tasks_of(refs, [catalog], chosen), "compare",
+        f"Score {len(chosen):,} slices with both networks",
+        "It shows every slice as a dot, and leads to those on which the networks differ most.",
     )  # fmt: skip
-    st.caption(
-        f"{work:,} predictions, made in the background while you look around; the result is kept. "
-        "It shows every slice as a dot, and leads to those on which the networks differ most."
-    )
-
-
-def _follow(
-    refs: tuple[NetworkRef, NetworkRef], catalog: Catalog, chosen: evaluation.Numbers
-) -> None:
-    job = compare_scores.job(refs, catalog, chosen)
-    if job is None or not job.running:
-        st.rerun()
-    text = f"Scoring every slice: {job.done:,} of {job.total:,}"
-    st.progress(min(1.0, job.done / max(1, job.total)), text=text)
 
 
 def _scatter(pair: Pair, names: tuple[str, str], present: int) -> None:
-    shown = compare_scores.points(pair)
+    shown = pairs.points(*pair)
     if not shown:
         st.caption("No slice here has a tumour, so there is no Dice to plot.")
         return
-    figure = compare_charts.every_slice(shown, names, present=present)
+    figure = pairs.every_slice(shown, names, present=present)
     st.plotly_chart(
         figure, key="compare.scatter", on_select=_open_clicked, selection_mode="points",
         config=charts.CONFIG, alt=f"Dice of every slice, {names[0]} against {names[1]}",
     )  # fmt: skip
     own = " and ".join(f"{e.threshold:g}" for e in pair)
     st.caption(
-        f"Click a dot to open its slice. {frame.plain(compare_scores.told(pair, names))} "
+        f"Click a dot to open its slice. {frame.plain(pairs.told(*pair, names))} "
         f"At the networks' own thresholds ({own})."
     )
 

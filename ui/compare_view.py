@@ -37,7 +37,7 @@ def slice_view(case: Case, refs: tuple[NetworkRef, NetworkRef]) -> float:
         VIEWER, cases.comparison(case, first, second, errors=errors), cases.layers(case),
         truth=cases.truth_of(case), values=case.pixels, scene=case.scene,
         threshold=_threshold_in_address() or start, swipe=swipe,
-        window=overlay.window_of(case.pixels),
+        window=overlay.window_of(case.pixels), linked=True,
     )  # fmt: skip
     _put_in_address(threshold, start)
     return threshold

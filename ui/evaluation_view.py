@@ -1,168 +1,166 @@
-"""The parts of the Evaluate screen: computing under a bar, tables, charts, worst cases, files."""
+"""The Evaluate screen: what is scored, the headline, and the sections of which one is open."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from brainseg import overlay, palette
-from brainseg.data.catalog import Catalog, upright
 from brainseg.networks import NetworkRef
-from brainseg.types import CaseScore, Evaluation
-from ui import cache, charts, charts_scores, evaluation, frame, pictures
-
-AT_ONCE = 100  # so many predictions or fewer are made without asking
-
-
-def warn_of_training(refs: Sequence[NetworkRef], catalog: Catalog, numbers: Sequence[int]) -> None:
-    """Say in one line when a network saw some of these slices while it was trained."""
-    told = []
-    for ref in refs:
-        seen = evaluation.seen_in_training(ref, catalog, tuple(numbers))
-        if seen:
-            told.append(f"{frame.plain(ref.label)} saw {seen:,} of these {len(numbers):,} slices")
-    if told:
-        st.warning(
-            f"{'; '.join(told)} in training or tuning: expect better scores here than on new ones.",
-            icon=":material/school:",
-        )
+from brainseg.report import figures, style, tables
+from brainseg.types import Evaluation
+from ui import (
+    cache,
+    charts,
+    evaluate_cases,
+    evaluate_exports,
+    evaluate_groups,
+    evaluate_pairs,
+    evaluate_symmetries,
+    evaluation,
+    frame,
+)
+from ui.evaluation import View
 
 
-def scores(
-    refs: Sequence[NetworkRef], catalog: Catalog, numbers: Sequence[int]
-) -> list[Evaluation]:
-    """Return the evaluation of each network, computing what is not on disk; may stop the screen."""
-    chosen = tuple(numbers)
-    found = {ref.name: evaluation.kept(ref, catalog, chosen) for ref in refs}
-    missing = [ref for ref in refs if found[ref.name] is None]
-    work = len(missing) * len(chosen)
-    if work > AT_ONCE and not st.button(
-        f"Evaluate on {len(chosen):,} slices", type="primary", icon=":material/leaderboard:",
-        key="evaluate.start",
-    ):  # fmt: skip
-        st.caption(f"{work:,} predictions to make. The result is kept on disk.")
-        st.stop()
-    bar = st.progress(0.0, text="Opening the networks") if missing else None
-    for ref in missing:
-        found[ref.name] = evaluation.compute(
-            ref, catalog, chosen,
-            lambda done, total, label=ref.label: bar.progress(
-                done / total, text=f"{label}: slice {done:,} of {total:,}"
-            ),
+def choose_catalogs(catalog: evaluation.Catalog) -> tuple[tuple, tuple[str, ...]]:
+    """Return the catalogs to score on and their names: the dataset, perhaps tumour-free slices.
+
+    Slices without a mask can be scored where the user vouches that none of them has a tumour.
+    """
+    names = {ref.root: ref.label for ref in cache.datasets()}
+    root = str(catalog.root.resolve())
+    own = names.get(root, catalog.name)
+    if not catalog.with_truth:
+        sure = st.checkbox(
+            "None of these slices has a tumour", key="evaluate.free_itself",
+            help="Then everything painted on them is a false alarm, and can be counted.",
         )  # fmt: skip
-    if bar is not None:
-        bar.empty()
-    return [found[ref.name] for ref in refs]
+        return ((cache.tumour_free(root),) if sure else (catalog,)), (own,)
+    others = {
+        label: folder
+        for folder, label in names.items()
+        if folder != root and not cache.catalog(folder).with_truth
+    }
+    if not others:
+        return (catalog,), (own,)
+    added = st.selectbox(
+        "Tumour-free slices of", list(others), index=None, key="evaluate.free",
+        bind="query-params", placeholder="None", width=180,
+        help="A dataset without masks, of which you know that no slice has a tumour: everything "
+        "painted on it is a false alarm.",
+    )  # fmt: skip
+    if added is None:
+        return (catalog,), (own,)
+    return (catalog, cache.tumour_free(others[added])), (own, added)
+
+
+def warn_of_training(
+    refs: Sequence[NetworkRef], catalogs: evaluation.Catalogs, numbers: Sequence[int]
+) -> None:
+    """Say in one line when a network saw some of these slices while it was trained."""
+    told = evaluation.told_of_training(refs, catalogs, tuple(numbers))
+    if told:
+        st.warning(frame.plain(told), icon=":material/school:")
 
 
 def headline(evaluations: Sequence[Evaluation]) -> None:
     """Show the one number of each network, with what it is."""
+    ill = any(e.summary["dice"] is not None for e in evaluations)
+    key = "dice" if ill else "false_alarms"
     with st.container(horizontal=True):
         for e in evaluations:
-            dice, low = e.summary["dice"], e.summary.get("dice_low")
-            spread = f"95 %: {low:.2f} to {e.summary['dice_high']:.2f}" if low is not None else None
-            shown = "–" if dice is None else f"{dice:.3f}"  # noqa: RUF001
-            st.metric(e.model, shown, spread, delta_color="off", delta_arrow="off")
-    st.caption(
+            value, _, spread = tables.cell(key, e.summary).partition(" (")
+            interval = f"95 %: {spread.partition(')')[0]}" if spread else None
+            st.metric(
+                e.model, value, interval, delta_color="off", delta_arrow="off", width=200,
+            )  # fmt: skip
+    _told_errors(evaluations)
+    first = evaluations[0].summary
+    of = f"{first['slices']:,} slices"
+    if first["patients"]:
+        of += f", {first['patients']:,} patients with a tumour"
+    what = (
         "Mean Dice per slice: 2 |A ∩ B| / (|A| + |B|) of each slice with a tumour, at the file's "
-        "own size, then averaged; a missed tumour counts 0. The 95 % interval resamples patients."
+        "own size, then averaged; a missed tumour counts 0."
+        if ill
+        else "Share of these tumour-free slices on which something was painted."
     )
+    st.caption(f"{of}. {what} The 95 % interval resamples patients.")
 
 
-def tables(evaluations: Sequence[Evaluation]) -> None:
-    """Show every score, then by kind of tumour."""
-    st.subheader("Scores", anchor=False)
+def _told_errors(evaluations: Sequence[Evaluation]) -> None:
+    """Say in one line each how many tumours were missed and how many healthy slices painted."""
+    for key, of, words in (
+        ("misses", "tumour_slices", "Tumours missed altogether"),
+        ("false_alarms", "tumour_free_slices", "Tumour-free slices with a tumour painted on"),
+    ):
+        told = [
+            f"{frame.plain(e.model)} {round(e.summary[key] * e.summary[of]):,}"
+            for e in evaluations
+            if e.summary[key] is not None
+        ]
+        if told:
+            st.markdown(f"{words}, of {evaluations[0].summary[of]:,}: **{', '.join(told)}**")
+
+
+def sections(view: View) -> None:
+    """Let the user open one section, and compute that one only."""
+    parts: dict[str, Callable[[View], None]] = {
+        "Scores": _scores,
+        "Groups": evaluate_groups.show,
+        "Distribution": _distribution,
+        "Head to head": evaluate_pairs.show,
+        "Probabilities": _probabilities,
+        "Gallery": evaluate_cases.gallery,
+        "Misses and false alarms": evaluate_cases.errors,
+        "Symmetries": evaluate_symmetries.show,
+        "Export": evaluate_exports.show,
+    }
+    chosen = st.segmented_control(
+        "Section", list(parts), default="Scores", required=True, key="evaluate.section",
+        bind="query-params", label_visibility="collapsed",
+    )  # fmt: skip
+    parts[chosen or "Scores"](view)
+
+
+def _scores(view: View) -> None:
     st.table(
-        evaluation.table(evaluations), border="horizontal", hide_index=True,
+        tables.scores(view.results), border="horizontal", hide_index=True,
         alt="Scores of each network",
     )  # fmt: skip
-    st.caption(
-        "Precision, sensitivity and specificity are means over slices with a tumour, where they "
-        "are defined. Accuracy counts background too: compare it with the line below it."
-    )
-    if any(e.by_tumour for e in evaluations):
-        st.subheader("By kind of tumour", anchor=False)
-        st.table(
-            evaluation.by_tumour(evaluations), border="horizontal", hide_index=True,
-            alt="Scores of each network by kind of tumour",
-        )  # fmt: skip
+    st.caption(style.SCORES)
 
 
-def distributions(evaluations: Sequence[Evaluation]) -> None:
-    """Draw how the Dice of single slices is spread."""
-    if not any(case.truth_px for e in evaluations for case in e.cases):
+def _distribution(view: View) -> None:
+    if not any(case.truth_px for e in view.results for case in e.cases):
+        st.caption("No slice here has a tumour, so there is no Dice to draw.")
         return
-    st.subheader("Where the mean comes from", anchor=False)
-    charts.show(
-        charts_scores.dice_by_tumour(evaluations), "evaluate.kinds", "Dice of every slice by kind"
-    )
+    figure = figures.dice_by(view.results, lambda case: case.tumour, style.BY_KIND)
+    charts.show(figure, "evaluate.kinds", "Dice of every slice by kind")
     left, right = st.columns(2)
     with left:
-        figure = charts_scores.dice_histogram(evaluations)
+        figure = figures.dice_histogram(view.results)
         charts.show(figure, "evaluate.histogram", "How many slices reach which Dice")
     with right:
-        figure = charts_scores.dice_by_size(evaluations)
+        figure = figures.dice_by_size(view.results)
         charts.show(figure, "evaluate.sizes", "Dice against the size of the tumour")
+    st.caption("A dot is a slice with a tumour; a box holds the middle half of them.")
 
 
-def worst_cases(
-    evaluations: Sequence[Evaluation], refs: Sequence[NetworkRef], catalog: Catalog, dataset: str
-) -> None:
-    """Show the slices that went worst, each with a link to Compare."""
-    st.subheader("Worst cases", anchor=False)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        labels = [ref.label for ref in refs]
-        label = st.selectbox("Of which network", labels, key="evaluate.worst", width=260)
-        kind = st.segmented_control(
-            "Which", ("Lowest Dice", "False alarms"), default="Lowest Dice", required=True,
-            key="evaluate.which",
-        )  # fmt: skip
-    place = labels.index(label)
-    found = evaluation.worst(evaluations[place], tumour_free=kind == "False alarms")
-    if not found:
-        st.caption("There is none among these slices.")
-        return
-    grid = st.grid(4, min_column_width=150, gap="medium")
-    for case in found:
-        with grid.cell().container(gap="xsmall"):
-            _case(case, refs[place], evaluations[place].threshold, catalog, dataset)
-    name = palette.WORDS.get(palette.of_model(refs[place].name), "green")
-    st.caption(f"Truth: yellow outline. Prediction: {name} outline.")
-
-
-def _case(
-    case: CaseScore, ref: NetworkRef, threshold: float, catalog: Catalog, dataset: str
-) -> None:
-    root = str(catalog.root)
-    found = cache.prediction(ref.name, root, case.number).mask(threshold)
-    truth = cache.sample_mask(root, case.number)
-    picture = pictures.grey(upright(cache.sample_image(root, case.number), catalog))
-    thickness = max(1, max(picture.shape) // 200)
-    picture = overlay.outline(
-        picture, upright(found, catalog), palette.of_model(ref.name), thickness
-    )
-    if truth is not None and truth.any():
-        picture = overlay.outline(picture, upright(truth, catalog), palette.TRUTH, thickness)
-    score = f"Dice {case.dice:.3f}" if case.truth_px else f"{case.predicted_px:,} px painted"
-    kind = {"none": "no tumour", None: ""}.get(case.tumour, case.tumour)
-    words = [f"Slice {case.number}", kind or "", score]
-    caption = " · ".join(word for word in words if word)
-    data = overlay.encode(picture)
-    st.image(data, width="stretch", alt=f"{caption}, truth and prediction")
-    st.caption(caption)
-    query = {"compare.dataset": dataset, "compare.sample": case.number}
-    frame.link("compare", "Compare", icon=":material/compare:", query=query)
-
-
-def downloads(evaluations: Sequence[Evaluation]) -> None:
-    """Offer every number as files."""
-    with st.container(horizontal=True):
-        st.download_button(
-            "Scores of every slice (CSV)", evaluation.as_csv(evaluations), "evaluation.csv",
-            "text/csv", key="evaluate.csv", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
-        st.download_button(
-            "Everything (JSON)", evaluation.as_json(evaluations), "evaluation.json",
-            "application/json", key="evaluate.json", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+def _probabilities(view: View) -> None:
+    left, right = st.columns(2)
+    with left:
+        figure = figures.threshold_dice(view.results)
+        charts.show(figure, "evaluate.thresholds", "Mean Dice at every threshold")
+    with right:
+        figure = figures.threshold_errors(view.results)
+        charts.show(figure, "evaluate.errors", "Misses and false alarms at every threshold")
+    st.caption(style.THRESHOLDS)
+    if any(e.calibration and any(e.calibration.pixels) for e in view.results):
+        figure = figures.reliability(view.results)
+        charts.show(figure, "evaluate.calibration", "Calibration near the tumours")
+        errors = ", ".join(
+            f"{frame.plain(e.model)} {tables.cell('ece', e.summary)}" for e in view.results
+        )
+        st.caption(f"Calibration error: {errors}. {style.CALIBRATION}")

@@ -1,47 +1,17 @@
-"""The Saliency screen's maps: those of the dataset, and the networks' own, on a stated scale."""
+"""The Saliency screen's maps as pictures: heat on a stated scale, the raw range beside it."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
 from brainseg import overlay, palette
 from brainseg.data.catalog import Catalog, upright
-from brainseg.networks import NetworkRef
-from brainseg.types import BoolArray, ByteArray, FloatArray, Sample, Scan
-from ui import cache, frame, pictures
+from brainseg.types import BoolArray, ByteArray, FloatArray, Sample
+from ui import cache, pictures
 
-# The names of brainseg.saliency.METHODS, which cannot be read without opening Keras; a test
-# compares the two.
-METHODS = {
-    "gradient": "Gradient",
-    "smoothgrad": "SmoothGrad",
-    "integrated": "Integrated gradients",
-    "gradcam": "Seg-Grad-CAM",
-    "occlusion": "Occlusion",
-}
-MEANINGS = {
-    "gradient": "How much a small change of each pixel changes the predicted tumour's logits.",
-    "smoothgrad": "The gradient averaged over 16 noisy copies of the slice: less speckle.",
-    "integrated": "The gradient gathered on the way from a black image to the slice.",
-    "gradcam": "Which places of the deepest layer speak for the predicted tumour: coarse.",
-    "occlusion": "How much the logits fall when a patch is blacked out: slow, but plain.",
-}
 OPENED = "saliency.opened"
 _BAR = np.repeat(np.linspace(0, 1, 256, dtype=np.float32)[np.newaxis], 10, axis=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Explained:
-    """A network's map of one slice, upright, with what it was computed for."""
-
-    ref: NetworkRef
-    values: FloatArray
-    mask: BoolArray
-    target: str
 
 
 def dataset_maps(catalog: Catalog, sample: Sample) -> None:
@@ -61,55 +31,57 @@ def dataset_maps(catalog: Catalog, sample: Sample) -> None:
             if values is None:
                 st.caption(f"**Saliency map {which}**: this slice has none.")
             else:
-                _map(upright(values, catalog), 255.0, f"Saliency map {which}", "as given")
+                title = f"Saliency map {which}"
+                heat(upright(values, catalog), 255.0, title)
+                st.caption(f"**{title}** (as given). {scale_of(values, 255.0)}")
 
 
-def explain(refs: Sequence[NetworkRef], catalog: Catalog, sample: Sample, method: str) -> None:
-    """Show each network's own map side by side, on one scale."""
-    found = [_explained(ref, catalog, sample, method) for ref in refs]
-    if not found:
-        return
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
-    shared = row.segmented_control(
-        "Brightest", ("The largest of all", "Each its own largest"), default="The largest of all",
-        required=True, key="saliency.scale",
-        help="Maps of different networks can only be compared on one scale.",
-    )  # fmt: skip
-    tops = [float(np.abs(e.values).max()) for e in found]
-    top = max(tops) if shared == "The largest of all" else None
-    outline = row.toggle("Outline of the prediction", value=True, key="saliency.outline")
-    grid = st.grid(max(2, min(3, len(found))), min_column_width=240, gap="small")
-    for one, own in zip(found, tops, strict=True):
-        with grid.cell():
-            mask = one.mask if outline else None
-            title = f"{frame.plain(one.ref.label)}, {METHODS[method]}"
-            note = f"target: {one.target}"
-            colour = palette.of_model(one.ref.name)
-            _map(np.abs(one.values), top or own, title, note, one.values, mask, colour)
-    st.caption(
-        "Brightness is the size of the value, whatever its sign, from 0 (black) to the end of the "
-        "bar. The range under each map is of the raw values: if it is near zero, the map says "
-        "nothing, however it looks."
-    )
+def scale_of(values: FloatArray, top: float) -> str:
+    """Return the scale of a heat map and the range of its raw values, in words."""
+    low, high = float(values.min()), float(values.max())
+    return f"Scale 0 to {top:.3g}. Raw values: {low:.3g} to {high:.3g}."
 
 
-def _map(
+def heat(
     values: FloatArray,
     top: float,
     title: str,
-    note: str,
-    raw: FloatArray | None = None,
+    *,
     mask: BoolArray | None = None,
     colour: str = palette.TRUTH,
+    pixel: tuple[int, int] | None = None,
 ) -> None:
-    picture = overlay.heat(values / top if top > 0 else values)
+    """Show a map's magnitudes as heat from 0 to ``top``, with its scale underneath.
+
+    Args:
+        values: (H, W) raw values, as shown.
+        top: what the brightest heat stands for.
+        title: what the map is, for those who cannot see it.
+        mask: outlined in ``colour``.
+        colour: of the outline and of the pixel.
+        pixel: (row, column) to mark with a cross.
+    """
+    picture = overlay.heat(np.abs(values) / top if top > 0 else np.zeros_like(values))
     if mask is not None:
         picture = overlay.outline(picture, mask, colour, max(1, max(mask.shape) // 300))
+    if pixel is not None:
+        picture = crossed(picture, pixel, colour)
     st.image(_png(picture), width="stretch", alt=f"{title} as a heat map")
     st.image(_png(overlay.heat(_BAR)), width="stretch", alt=f"Scale from 0 to {top:.3g}")
-    shown = values if raw is None else raw
-    low, high = float(shown.min()), float(shown.max())
-    st.caption(f"**{title}** ({note}). Scale 0 to {top:.3g}. Raw values: {low:.3g} to {high:.3g}.")
+
+
+def crossed(picture: ByteArray, pixel: tuple[int, int], colour: str) -> ByteArray:
+    """Return a copy of an (H, W, 3) picture with an open cross around one pixel."""
+    row, column = pixel
+    size = max(picture.shape[:2])
+    near, far, half = max(2, size // 80), max(6, size // 24), max(1, size // 500)
+    arms = np.zeros(picture.shape[:2], dtype=np.bool_)
+    for start, end in ((-far, -near), (near + 1, far + 1)):
+        along = slice(max(0, row + start), max(0, row + end))
+        arms[along, max(0, column - half) : column + half + 1] = True
+        along = slice(max(0, column + start), max(0, column + end))
+        arms[max(0, row - half) : row + half + 1, along] = True
+    return overlay.fill(picture, arms, colour, 1.0)
 
 
 def _png(picture: ByteArray) -> bytes:
@@ -128,32 +100,3 @@ def may_open_keras() -> bool:
             key="saliency.open", on_click=lambda: st.session_state.update({OPENED: True}),
         )  # fmt: skip
     return bool(st.session_state.get(OPENED))
-
-
-def _explained(ref: NetworkRef, catalog: Catalog, sample: Sample, method: str) -> Explained:
-    root = str(catalog.root)
-    values, target = _values(
-        str(ref.folder), (ref.folder / "SHA256SUMS").read_text(), root, catalog.digest,
-        sample.number, method,
-    )  # fmt: skip
-    mask = cache.prediction(ref.name, root, sample.number).mask(0.5)
-    return Explained(
-        ref=ref,
-        values=upright(values, catalog),
-        mask=upright(mask, catalog),
-        target=target,
-    )
-
-
-@st.cache_resource(max_entries=32, show_spinner="Opening Keras and asking the network (once: 10 s)")
-def _values(
-    folder: str, sums: str, root: str, digest: str, number: int, method: str
-) -> tuple[FloatArray, str]:
-    from pathlib import Path
-
-    from brainseg import saliency
-
-    scan = Scan(pixels=cache.sample_image(root, number))
-    found = saliency.explain(Path(folder), scan, method)
-    found.values.setflags(write=False)
-    return found.values, found.target

@@ -13,11 +13,9 @@ import numpy as np
 import streamlit as st
 
 from brainseg import overlay, palette
-from brainseg.data.catalog import upright
 from brainseg.types import BoolArray, ByteArray, FloatArray
 
 STEPS = 200  # a probability is sent in steps of 1/200, cut so that every step is exact
-THUMBNAIL_SIDE = 240  # twice the size on screen, for dense displays
 DRAWN_SIDE = 1024  # larger scans are drawn at this side and counted at their own
 _LEVELS = np.arange(STEPS + 1, dtype=np.float32) / np.float32(STEPS)
 
@@ -92,7 +90,7 @@ def pack(array: Any, *, effort: int = 6) -> str:
 def value_scale(pixels: FloatArray) -> dict[str, Any]:
     """Return how raw values are sent: exact where they are integers in a 16-bit range."""
     low, high = float(pixels.min()), float(pixels.max())
-    whole = bool(np.all(pixels == np.rint(pixels))) and high - low <= 65535
+    whole = high - low <= 65535 and all(np.array_equal(row, np.rint(row)) for row in pixels)
     steps = max(1.0, high - low) if whole else 65535.0
     return {
         "wide": steps > 255, "low": low, "high": low + ((high - low) or 1.0), "steps": steps,
@@ -148,11 +146,16 @@ def heat(values: FloatArray) -> ByteArray:
     return overlay.heat(values / 255.0 if float(values.max()) > 1.0 else values)
 
 
+def heat_stops() -> list[tuple[float, str]]:
+    """Return the heat map as (place 0..1, colour) in 17 steps, as Plotly takes a colour scale."""
+    places = np.linspace(0.0, 1.0, 17, dtype=np.float32)
+    colours = overlay.heat(places[np.newaxis])[0].tolist()
+    return [(float(at), f"rgb({r},{g},{b})") for at, (r, g, b) in zip(places, colours, strict=True)]
+
+
 def heat_gradient() -> str:
     """Return the heat map's colours as a CSS gradient, for its scale."""
-    stops = overlay.heat(np.linspace(0.0, 1.0, 17, dtype=np.float32)[np.newaxis])[0]
-    colours = ", ".join(f"rgb({r} {g} {b})" for r, g, b in stops.tolist())
-    return f"linear-gradient(to right, {colours})"
+    return f"linear-gradient(to right, {', '.join(colour for _, colour in heat_stops())})"
 
 
 def heat_table() -> str:
@@ -169,18 +172,6 @@ def framed(picture: ByteArray, colour: str, *, border: int = 3) -> str:
     whole[...] = palette.rgb(colour)
     whole[border:-border, border:-border] = picture
     return "data:image/png;base64," + base64.b64encode(overlay.encode(whole, ".png")).decode()
-
-
-def thumbnail(pixels: FloatArray, mask: BoolArray | None, orientation: str) -> bytes:
-    """Return a small upright WebP of a slice with its true outline, if there is one."""
-    picture = overlay.grey(upright(pixels, orientation))
-    height, width = picture.shape[:2]
-    scale = THUMBNAIL_SIDE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    if mask is not None and mask.any():
-        small = overlay.outline(small, upright(mask, orientation), palette.TRUTH, 2)
-    return overlay.encode(small, ".webp")
 
 
 def overlay_png(

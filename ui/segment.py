@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import streamlit as st
@@ -51,6 +52,10 @@ def _facts(study: Study) -> str:
         parts.append("no pixel size in the file, so areas are in pixels")
     else:
         between, row, column = volume.spacing_mm
-        apart = f", {between:.2f} mm from slice to slice" if depth > 1 else ""
+        apart = "" if depth == 1 else f", {_apart(between)} from slice to slice"
         parts.append(f"pixels of {row:.2f} by {column:.2f} mm{apart}")
     return " · ".join(parts)
+
+
+def _apart(between: float) -> str:
+    return "an unknown distance" if math.isnan(between) else f"{between:.2f} mm"

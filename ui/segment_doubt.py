@@ -95,9 +95,12 @@ def _border(finding: Finding, look: Look) -> str:
         int(np.count_nonzero(levels >= round(t * pictures.STEPS))) for t in (_LOW, _HIGH)
     )
     name = frame.plain(finding.label)
-    highest = int(levels.max()) / pictures.STEPS
+    highest = int(levels.max())
+    told = f"{highest / pictures.STEPS:.3f}" if highest else f"below {1 / pictures.STEPS}"
+    if not wide:
+        return f"{name}: highest probability {told}, so nothing even at threshold {_LOW}"
     return (
-        f"{name}: highest probability {highest:.3f}; from threshold {_LOW} to {_HIGH} its area "
+        f"{name}: highest probability {told}; from threshold {_LOW} to {_HIGH} its area "
         f"goes from {wide:,} to {narrow:,} px"
     )
 
@@ -107,6 +110,8 @@ def _agreement(first: Finding, second: Finding, look: Look) -> str:
     score = metrics.dice(metrics.confusion(look.mask(first), look.mask(second)))
     if math.isnan(score):
         return f"{names} agree that nothing is there at this threshold"
+    if score == 0:
+        return f"{names} mark no pixel in common on this slice (Dice 0)"
     return f"{names} agree with a Dice of {score:.3f} on this slice"
 
 

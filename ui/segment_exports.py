@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -27,12 +28,15 @@ def offer(study: Study, found: Sequence[Finding], look: Look) -> None:
     with st.container(horizontal=True):
         for finding in found:
             _button(
-                f"{finding.label} mask", lambda one=finding: files.png_mask(look.mask(one)),
+                f"{finding.label} PNG mask", lambda one=finding: files.png_mask(look.mask(one)),
                 f"{stem}_{finding.ref.name}_mask.png", "image/png",
             )  # fmt: skip
-        _button("Overlay", lambda: _overlay(study, found, look), f"{stem}_overlay.png", "image/png")
         _button(
-            "Report", lambda: report(study, found, look, verdict), f"{study.name}_report.json",
+            "PNG overlay", lambda: _overlay(study, found, look), f"{stem}_overlay.png",
+            "image/png",
+        )  # fmt: skip
+        _button(
+            "JSON report", lambda: report(study, found, look, verdict), f"{study.name}_report.json",
             "application/json",
         )  # fmt: skip
     if study.files:
@@ -45,35 +49,36 @@ def _offer_volumes(study: Study, found: Sequence[Finding], look: Look) -> None:
     """Offer NIfTI and DICOM where the upload was one; when every slice is segmented."""
     with st.container(horizontal=True):
         for finding in found:
-            ready = finding.slices.complete
-            wait = None if ready else "Segment all slices first."
-            if is_nifti(study):
+            wait = None if finding.slices.complete else "Segment all slices first."
+            if study.volume.geometry_from == "NIfTI":
                 _button(
                     f"{finding.label} NIfTI mask",
                     lambda one=finding: files.nifti_mask(study.files[0][1], look.masks(one)),
                     f"{study.name}_{finding.ref.name}_mask.nii.gz", "application/gzip", wait,
                 )  # fmt: skip
-            elif is_dicom(study):
+            elif study.volume.geometry_from == "DICOM":
                 _button(
                     f"{finding.label} DICOM SEG",
-                    lambda one=finding: files.dicom_seg(
-                        [data for _, data in study.files], look.masks(one),
-                        model=one.label, volume_index=study.volume_index,
-                    ),
-                    f"{study.name}_{finding.ref.name}_seg.dcm", "application/dicom", wait,
+                    lambda one=finding: _segmentation(study, one, look),
+                    f"{study.name}_{finding.ref.name}_seg.dcm", "application/dicom",
+                    _lacking(study) or wait,
                 )  # fmt: skip
 
 
-def is_nifti(study: Study) -> bool:
-    """Whether the upload was a NIfTI file, plain or gzip."""
-    data = study.files[0][1]
-    return data[:2] == b"\x1f\x8b" or data[344:348] in (b"n+1\0", b"ni1\0") or data[4:8] == b"n+2\0"
+def _segmentation(study: Study, finding: Finding, look: Look) -> bytes:
+    return files.dicom_seg(
+        [data for _, data in study.files], look.masks(finding),
+        model=finding.label, volume_index=study.volume_index,
+        corrected=bool(look.corrected(finding)),
+    )  # fmt: skip
 
 
-def is_dicom(study: Study) -> bool:
-    """Whether the upload was DICOM files, or a zip, which holds nothing else of several slices."""
-    data = study.files[0][1]
-    return data[128:132] == b"DICM" or (data[:2] == b"PK" and study.volume.spacing_mm is not None)
+def _lacking(study: Study) -> str | None:
+    """Say before the click why there can be no Segmentation: afterwards there is no place to."""
+    if not study.volume.lacks:
+        return None
+    named = ", ".join(study.volume.lacks)
+    return f"A DICOM Segmentation cannot refer to these images: their headers lack {named}."
 
 
 def _button(
@@ -104,7 +109,7 @@ def report(
                 for name, data in study.files
             ],
             "shape": list(study.volume.voxels.shape),
-            "spacing_mm": study.volume.spacing_mm,
+            "spacing_mm": _known(study.volume.spacing_mm),
             "slice_shown": look.index + 1,
         },
         "gate": None if verdict is None else asdict(verdict),
@@ -112,6 +117,11 @@ def report(
         "results": [_result(study, finding, look) for finding in found],
     }
     return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _known(spacing_mm: tuple[float, float, float] | None) -> list[float | None] | None:
+    """Return the spacing for JSON, which knows no NaN: what is not told is null."""
+    return spacing_mm and [None if math.isnan(mm) else mm for mm in spacing_mm]
 
 
 def _result(study: Study, finding: Finding, look: Look) -> dict[str, Any]:

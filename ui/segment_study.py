@@ -18,6 +18,8 @@ from brainseg.types import BoolArray, FloatArray, Sample, Volume
 from ui import cache, pictures, widgets
 from ui.segment_levels import SliceLevels
 
+_WINDOW_VALUES = 2**24  # so many raw values tell the window of a large scan well enough
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Study:
@@ -174,4 +176,6 @@ def grey_of(scene: str, _study: Study) -> tuple[dict[str, Any], tuple[float, flo
     """Return how the raw values are sent, and the window that the eye gets first."""
     voxels = _study.volume.voxels
     part = voxels if voxels.shape[0] < 4 else voxels[voxels.shape[0] // 4 :: 2]
+    every = int(np.ceil((part.size / _WINDOW_VALUES) ** 0.5))
+    part = part[:, ::every, ::every]
     return pictures.value_scale(voxels), _study.volume.window or overlay.window_of(part)

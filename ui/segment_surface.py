@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -35,8 +36,11 @@ def show(study: Study, found: Sequence[Finding], look: Look) -> None:
     )  # fmt: skip
     what = ", ".join(drawn) if drawn else "no network, at this threshold"
     charts.show(figure, "segment.surface.figure", f"Surface of the tumour found by {what}")
-    if study.volume.spacing_mm is None:
+    spacing = study.volume.spacing_mm
+    if spacing is None:
         st.caption("The file does not say how large its voxels are: drawn as if they were cubes.")
+    elif math.isnan(spacing[0]):
+        st.caption("The file does not say how far apart its slices lie: drawn as if by a row.")
 
 
 @st.cache_resource(max_entries=2, show_spinner="Drawing the head", scope="session")
@@ -62,6 +66,7 @@ def _placed(found: Mesh | None, study: Study) -> Mesh | None:
     if affine is not None:
         return found.moved(affine)
     between, row, column = spacing  # rows run down the picture; to the right is to the right
+    between = row if math.isnan(between) else between
     return found.moved([[0, 0, column, 0], [0, -row, 0, 0], [between, 0, 0, 0]])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -34,8 +35,11 @@ def show(study: Study, found: Sequence[Finding], look: Look) -> None:
     st.markdown("**The whole volume at this threshold**")
     rows = [_row(finding, _measured(study, finding, look), look, study) for finding in found]
     st.dataframe(rows, hide_index=True, width="stretch", row_height=36)
-    if study.volume.spacing_mm is None:
+    spacing = study.volume.spacing_mm
+    if spacing is None:
         st.caption("The file does not say how large its voxels are: no mm² and no ml.")
+    elif math.isnan(spacing[0]):
+        st.caption("The file does not say how far apart its slices lie: no ml.")
     if st.toggle("3-D surface", key="segment.surface", help="Turn it with the mouse."):
         from ui import segment_surface
 

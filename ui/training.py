@@ -11,9 +11,9 @@ import streamlit as st
 from brainseg import networks, paths, runs
 from brainseg.data.catalog import Catalog
 from brainseg.errors import BrainsegError
-from brainseg.training import planning, process, recipes
+from brainseg.training import planning, process, queue, recipes
 from brainseg.training.recipes import RunConfig
-from brainseg.types import Split
+from brainseg.types import SALIENCY_INPUTS, Split
 from ui import cache, frame, training_estimate, training_table, widgets
 from ui.training_words import NETWORKS
 
@@ -22,9 +22,10 @@ UNITS = {"patient": "Patient", "slice": "Slice"}
 OTHER = "Other"
 NEW, SHIPPED = "New weights", "Shipped weights"
 NONE = "None"
+SALIENCY = {"none": NONE, "1": "Map 1", "2": "Map 2", "both": "Both maps"}
 _DIVIDING = (
     "model", "data", "tumour_free", "split_unit", "test_folds", "val_fraction", "test_fraction",
-    "val_is_test", "seed",
+    "val_is_test", "seed", "saliency",
 )  # fmt: skip
 TUNING_RATE = 0.1  # of the recipe's learning rate: trained weights want smaller steps
 
@@ -134,7 +135,8 @@ def _fixed(models: tuple[str, ...], start: str) -> dict[str, Any]:
         return {}
     folder = paths.PRETRAINED / models[0] if start == SHIPPED else paths.runs() / start / "network"
     described = _described(str(folder), (folder / "network.json").stat().st_mtime_ns)
-    return {"base": described.base, "depth": described.depth, "norm": described.norm}
+    form = ("base", "depth", "norm", "saliency")
+    return {name: getattr(described, name) for name in form}
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -173,6 +175,8 @@ def _details(
             ),
             "seed": row.number_input("Seed", 0, 2**32 - 1, 0, key=f"{key}.seed"),
             "tumour_free": _tumour_free(row, catalog),
+            "saliency": _saliency(row, catalog, fixed),
+            **_mirrored(row, base, key),
         }  # fmt: skip
         unit = st.segmented_control(
             "Split by", tuple(UNITS), default=base.split_unit, required=True, key=f"{key}.unit",
@@ -180,8 +184,48 @@ def _details(
             help="By patient no one is on both sides. By slice, as the source document did, "
             "neighbouring slices of one patient are, and the score looks better than it is.",
         )  # fmt: skip
+        changes["tensorboard"] = st.checkbox(
+            "TensorBoard files", base.tensorboard, key=f"{key}.tensorboard",
+            help="Also writes the history for `tensorboard --logdir` into the run's folder.",
+        )  # fmt: skip
     held = {"split_unit": unit, "val_is_test": base.val_is_test and unit == "slice"}
     return changes | fixed | held
+
+
+def _saliency(
+    row: st.delta_generator.DeltaGenerator, catalog: Catalog, fixed: dict[str, Any]
+) -> str:
+    """Offer the dataset's maps as further channels, where every slice that is learned has them."""
+    samples = catalog.with_truth
+    offered = [
+        name for name, wanted in SALIENCY_INPUTS.items()
+        if all(s.saliency[which - 1] for s in samples for which in wanted)
+    ]  # fmt: skip
+    told = "saliency" in fixed
+    return row.selectbox(
+        "Saliency maps beside the scan", [fixed["saliency"]] if told else offered,
+        key=f"train.saliency.{catalog.root}.{fixed.get('saliency', '')}", width=210,
+        disabled=told or len(offered) == 1, format_func=SALIENCY.__getitem__,
+        help="The dataset's own maps as further channels. Such a network works only on slices that "
+        "bring the same maps, never on an upload; see the study on the Saliency screen for what "
+        "they tell. Disabled where slices lack them, or where the first weights decide.",
+    )  # fmt: skip
+
+
+def _mirrored(row: st.delta_generator.DeltaGenerator, base: RunConfig, key: str) -> dict[str, bool]:
+    """Offer to divide batches over the GPUs where there are several."""
+    found = len(queue.device_names())
+    if found < 2:
+        return {}
+    whole = base.loss == "dice_batch"
+    return {
+        "mirrored": row.toggle(
+            f"All {found} GPUs for one run", key=f"{key}.mirrored", disabled=whole,
+            help="The loss of this recipe looks at the whole batch: it cannot be divided."
+            if whole else "Every batch is divided over them; the run waits until all are free. "
+            "Off: each run takes one, and two runs go side by side.",
+        )
+    }  # fmt: skip
 
 
 def _tumour_free(row: st.delta_generator.DeltaGenerator, catalog: Catalog) -> str:

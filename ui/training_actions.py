@@ -11,7 +11,7 @@ from brainseg import run_export, runs
 from brainseg.errors import BrainsegError
 from brainseg.training import process
 from brainseg.types import RunStatus
-from ui import frame, training_table
+from ui import frame, training_news, training_table
 from ui.training_words import ALIVE, name_of
 
 REFUSED = "train.refused"  # why the last thing asked for could not be done
@@ -24,15 +24,16 @@ def show(run_id: str) -> None:
     status = runs.status(run)
     if REFUSED in st.session_state:
         st.error(frame.plain(st.session_state.pop(REFUSED)), icon=":material/error:")
+    st.session_state[training_news.ASKING] = False  # whatever was open closed with this drawing
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _stop_or_resume(run, status)
         if st.button("Name and note", icon=":material/edit:", key="train.label.open"):
-            _name_and_note(run_id)
+            _open(_name_and_note, run_id)
         _download(run)
         if status.state not in ALIVE and st.button(
             "Delete", icon=":material/delete:", key="train.delete"
         ):
-            _ask_to_delete(run_id)
+            _open(_ask_to_delete, run_id)
     note = runs.label(run).note
     if note:
         st.caption(f":material/sticky_note_2: {frame.plain(note)}")
@@ -52,19 +53,25 @@ def _stop_or_resume(run: Path, status: RunStatus) -> None:
             )  # fmt: skip
             if st.button("Stop now", icon=":material/stop:", key="train.stop.now",
                          width="stretch"):  # fmt: skip
-                _ask_to_stop(run.name)
+                _open(_ask_to_stop, run.name)
             st.caption("Either way it can be resumed from exactly there.")
     elif status.state == "stopping":
         if runs.stop_wish(run) == runs.EPOCH and st.button(
             "Stop now", icon=":material/stop:", key="train.stop.now"
         ):
-            _ask_to_stop(run.name)
+            _open(_ask_to_stop, run.name)
     elif status.state in ("stopped", "failed", "lost"):
-        tip = "Goes on from the last checkpoint."
+        diverged = "diverged" in (status.reason or "")  # exact as it is, it would do so again
         st.button(
-            "Resume", icon=":material/play_arrow:", key="train.resume", help=tip, type="primary",
-            on_click=_resume, args=(run.name,),
+            "Resume", icon=":material/play_arrow:", key="train.resume",
+            help="Goes on from the last checkpoint.", on_click=_resume, args=(run.name,),
+            type="secondary" if diverged else "primary",
         )  # fmt: skip
+
+
+def _open(dialog: Callable[[str], None], run_id: str) -> None:
+    st.session_state[training_news.ASKING] = True
+    dialog(run_id)
 
 
 def _do(action: Callable[[], object]) -> None:
@@ -83,7 +90,7 @@ def _resume(run_id: str) -> None:
     _do(lambda: process.resume(runs.find(run_id)))
 
 
-@st.dialog("Stop in the middle of the epoch?", icon=":material/stop:")
+@st.dialog("Stop in the middle of the epoch?", icon=":material/stop:", on_dismiss="rerun")
 def _ask_to_stop(run_id: str) -> None:
     st.markdown(
         "It saves after this batch and leaves. This epoch gets no point on the curves until the "
@@ -99,7 +106,7 @@ def _ask_to_stop(run_id: str) -> None:
             st.rerun()
 
 
-@st.dialog("Name and note", icon=":material/edit:")
+@st.dialog("Name and note", icon=":material/edit:", on_dismiss="rerun")
 def _name_and_note(run_id: str) -> None:
     run = runs.find(run_id)
     label = runs.label(run)
@@ -137,7 +144,7 @@ def _delete(run_id: str) -> None:
     _do(lambda: runs.delete(runs.find(run_id)))
 
 
-@st.dialog("Delete this run?", icon=":material/delete:")
+@st.dialog("Delete this run?", icon=":material/delete:", on_dismiss="rerun")
 def _ask_to_delete(run_id: str) -> None:
     name = frame.plain(name_of(run_id))
     st.markdown(f"**{name}** goes with its weights, curves and pictures. This is for good.")

@@ -11,7 +11,7 @@ from brainseg.training import estimate, hardware
 from brainseg.training.estimate import Job, Measurement
 from brainseg.training.recipes import RunConfig
 from brainseg.types import Split
-from ui import frame
+from ui import frame, training_news
 from ui.training_words import NETWORKS, duration, roughly
 
 LONG_SECONDS = 2 * 3600.0  # beyond this a word about faster ways is in place
@@ -55,13 +55,18 @@ def _offer(configs: Sequence[RunConfig], missing: list[RunConfig], job: Job | No
             _jobs()[_key(configs)] = estimate.start(missing)
             st.rerun(scope="app")
         st.caption("Runs a few steps of exactly this in a process of its own: half a minute or so.")
+    if _device().startswith("CPU"):
+        st.caption(
+            "No GPU was found. The quick recipe is made for that; the other two take many hours."
+        )
 
 
 def _watch(configs: Sequence[RunConfig]) -> None:
     """Show how far the measuring is; called again every second while it lasts."""
     job = _jobs().get(_key(configs))
     if job is None or not job.running:
-        st.rerun(scope="app")
+        training_news.redraw()
+        return
     told = job.last()
     network = NETWORKS.get(told.get("model", ""), "")
     text = f"{told.get('text', 'Starts')} · {network}" if network else "Starts"

@@ -155,15 +155,15 @@ def _numbers(status: RunStatus, history: Sequence[EpochRecord]) -> None:
     gain = last.val_accuracy - last.val_background_accuracy
     best = "" if status.best_dice is None else f"best {status.best_dice:.3f}"
     where = "" if status.best_epoch is None else f" at epoch {status.best_epoch}"
-    with st.container(horizontal=True):
-        _number("Validation Dice", last.val_dice, best + where)
-        _number("Training Dice", last.dice, None)
-        _number("Validation accuracy", last.val_accuracy, f"{gain:+.3f} over all background")
-        _number("Validation loss", last.val_loss, f"training {last.loss:.3f}")
-
-
-def _number(label: str, value: float, note: str | None) -> None:
-    st.metric(label, f"{value:.3f}", note or None, delta_color="off", delta_arrow="off")
+    shown = (
+        ("Validation Dice", last.val_dice, best + where),
+        ("Training Dice", last.dice, ""),
+        ("Validation accuracy", last.val_accuracy, f"{gain:+.3f} over all background"),
+        ("Validation loss", last.val_loss, f"training {last.loss:.3f}"),
+    )
+    grid = st.grid(4, min_column_width=150, gap="small")
+    for label, value, note in shown:
+        grid.metric(label, f"{value:.3f}", note or None, delta_color="off", delta_arrow="off")
 
 
 def _patience(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> None:

@@ -17,6 +17,8 @@ STATES = "train.states"  # run id -> state at the last look
 FOLDERS = "train.folders"  # how many run folders there were
 ENDED = "train.ended"  # run ids whose end was not announced yet
 LINES = "train.news"  # run ids whose line stands until it is dismissed
+ASKING = "train.asking"  # whether a dialog is open
+_SECONDS = 5.0  # between two looks from another screen
 
 
 def look() -> None:
@@ -28,6 +30,15 @@ def look() -> None:
     now = {run_id: _state(run_id) for run_id, state in known.items() if state in ALIVE}
     same = all(state == known[run_id] for run_id, state in now.items())
     if not same or st.session_state.get(FOLDERS) != _folders():
+        redraw()
+
+
+def redraw() -> None:
+    """Draw the whole screen again from within a fragment that is polled.
+
+    Not while a dialog is open: it would close over what is typed. The next poll asks again.
+    """
+    if not st.session_state.get(ASKING):
         st.rerun(scope="app")
 
 
@@ -48,15 +59,32 @@ def _folders() -> tuple[str, ...]:
 def announce(watched: str | None) -> None:
     """Say once, in passing, what ended since the last look, and keep a line for finished runs."""
     for run_id in st.session_state.pop(ENDED, []):
-        state = _state(run_id)
-        if state == "finished":
-            st.toast(f"**{frame.plain(name_of(run_id))}** has finished.", icon=":material/check:")
-            st.session_state.setdefault(LINES, []).append(run_id)
-        elif state in ("failed", "lost"):
-            st.toast(f"**{frame.plain(name_of(run_id))}** {state}.", icon=":material/error:")
+        _tell(run_id, _state(run_id))
     for run_id in st.session_state.get(LINES, []):
         if run_id != watched and _state(run_id) == "finished":
             finished(run_id, dismiss=True)
+
+
+def _tell(run_id: str, state: str | None) -> None:
+    if state == "finished":
+        st.toast(f"**{frame.plain(name_of(run_id))}** has finished.", icon=":material/check:")
+        st.session_state.setdefault(LINES, []).append(run_id)
+    elif state in ("failed", "lost"):
+        st.toast(f"**{frame.plain(name_of(run_id))}** {state}.", icon=":material/error:")
+
+
+def pass_by(screen: str) -> None:
+    """Say on the other screens, too, what ended of the runs that this session saw alive."""
+    known = st.session_state.get(STATES, {})
+    if screen != "Train" and any(state in ALIVE for state in known.values()):
+        st.fragment(_pass_by, run_every=_SECONDS)()
+
+
+def _pass_by() -> None:
+    known: dict[str, str | None] = st.session_state[STATES]
+    for run_id in [run_id for run_id, state in known.items() if state in ALIVE]:
+        known[run_id] = _state(run_id)
+        _tell(run_id, known[run_id])
 
 
 def remember(statuses: Sequence[RunStatus]) -> None:

@@ -15,6 +15,7 @@ from ui.training_words import ALIVE, NETWORKS, name_of
 RUN = "train.run"  # in the address
 WATCHED = "train.watched"  # the widget
 WITH = "train.with"  # both
+LAST = "train.last"  # what this session saw last: another screen drops widgets and address
 _SECONDS = 5  # between two looks at the table while something lives
 
 
@@ -32,14 +33,16 @@ def pick_runs(statuses: Sequence[RunStatus]) -> tuple[str, list[str]]:
     the same. A bound widget would leave its default out of the address, and what a program chose.
     """
     names = [status.run_id for status in statuses]
+    last, *last_over = st.session_state.get(LAST, [None])
     if st.session_state.get(WATCHED) not in names:
-        asked = st.query_params.get(RUN)
+        asked = st.query_params.get(RUN, last)
         st.session_state[WATCHED] = asked if asked in names else names[0]
     left, right = st.columns(2)
     run_id = left.selectbox("Run", names, key=WATCHED, format_func=name_of)
     others = [name for name in names if name != run_id]
-    asked = st.session_state.get(WITH, st.query_params.get_all(WITH))
-    st.session_state[WITH] = [name for name in asked if name in others]
+    asked_over = st.query_params.get_all(WITH) if RUN in st.query_params else last_over
+    over = st.session_state.get(WITH, asked_over)
+    st.session_state[WITH] = [name for name in over if name in others]
     chosen = right.multiselect(
         "Lay over it the curves of", others, key=WITH, format_func=name_of,
         placeholder="Choose runs", disabled=not others,
@@ -48,6 +51,7 @@ def pick_runs(statuses: Sequence[RunStatus]) -> tuple[str, list[str]]:
         st.query_params[RUN] = run_id
     if st.query_params.get_all(WITH) != chosen:
         st.query_params[WITH] = chosen
+    st.session_state[LAST] = [run_id, *chosen]
     return run_id, list(chosen)
 
 
@@ -70,9 +74,13 @@ def _table() -> None:
             "Created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "Note": st.column_config.TextColumn(width="medium"),
         },
+        placeholder="-",
         alt="Every run with its state, network, recipe, data, epochs, best Dice and note",
     )
-    st.caption("A click on a column's name sorts by it.")
+    st.caption(
+        "A click on a column's name sorts by it. The run chosen above is the one to name, resume, "
+        "download or delete."
+    )
 
 
 def _row(status: RunStatus) -> dict[str, object]:

@@ -12,7 +12,7 @@ from brainseg import palette
 from brainseg.data.catalog import Catalog
 from brainseg.errors import ChoiceNeeded, DataError
 from brainseg.networks import NetworkRef
-from brainseg.types import Sample, Volume
+from brainseg.types import SALIENCY_INPUTS, Sample, Volume
 from ui import cache, frame
 
 _UPLOADED = "app.uploaded"  # (files, bytes, digests of the last uploads) of this session
@@ -100,9 +100,12 @@ def first_with_tumour(samples: Sequence[Sample]) -> int:
     return samples[0].number
 
 
-def need_networks() -> tuple[NetworkRef, ...]:
-    """Return the networks there are; where there is none, say what to do and stop the screen."""
-    found = cache.networks()
+def need_networks(catalog: Catalog | None = None) -> tuple[NetworkRef, ...]:
+    """Return the networks there are; where there is none, say what to do and stop the screen.
+
+    Those that need saliency maps beside the scan are among them where ``catalog`` has such maps.
+    """
+    found = tuple(ref for ref in cache.networks() if _can_see(ref, catalog))
     if not found:
         frame.empty_state(
             "**No trained network yet.** Train one: the quick recipe takes a few minutes.",
@@ -112,9 +115,18 @@ def need_networks() -> tuple[NetworkRef, ...]:
     return found
 
 
-def pick_network(key: str, label: str = "Network", default: str = "unet") -> NetworkRef:
+def _can_see(ref: NetworkRef, catalog: Catalog | None) -> bool:
+    """Whether a network needs the scan alone, or maps that some slice of the dataset has."""
+    wanted = SALIENCY_INPUTS.get(ref.saliency, ())
+    samples = () if catalog is None else catalog.samples
+    return not wanted or any(all(s.saliency[which - 1] for which in wanted) for s in samples)
+
+
+def pick_network(
+    key: str, label: str = "Network", default: str = "unet", catalog: Catalog | None = None
+) -> NetworkRef:
     """Let the user choose one network; stops the screen where there is none."""
-    options = {ref.label: ref for ref in need_networks()}
+    options = {ref.label: ref for ref in need_networks(catalog)}
     names = [ref.name for ref in options.values()]
     start = names.index(default) if default in names else 0
     chosen = st.selectbox(
@@ -124,13 +136,18 @@ def pick_network(key: str, label: str = "Network", default: str = "unet") -> Net
 
 
 def pick_networks(
-    key: str, label: str = "Networks", *, with_weights: bool = False
+    key: str,
+    label: str = "Networks",
+    *,
+    with_weights: bool = False,
+    catalog: Catalog | None = None,
 ) -> list[NetworkRef]:
     """Let the user choose one or more networks, the shipped ones at first.
 
-    ``with_weights`` leaves the ensemble out, which only predicts.
+    ``with_weights`` leaves the ensemble out, which only predicts. ``catalog`` is the dataset they
+    are for, where they are for nothing else: its maps may be what a network needs.
     """
-    found = [ref for ref in need_networks() if not (with_weights and ref.kind == "ensemble")]
+    found = [ref for ref in need_networks(catalog) if not (with_weights and ref.kind == "ensemble")]
     options = {ref.label: ref for ref in found}
     shipped = [ref.label for ref in options.values() if ref.kind == "shipped"]
     chosen = st.multiselect(
@@ -180,18 +197,18 @@ def upload_scan(key: str) -> Upload | None:
 
 def _chosen(key: str, digest: str, named: list[tuple[str, bytes]]) -> Upload:
     """Read the files; where they hold several volumes, ask for one of them."""
-    try:
-        return Upload(volume=_read(digest, None, named), digest=digest, files=tuple(named))
-    except ChoiceNeeded as choice:
-        names = choice.labels or [f"Volume {i + 1}" for i in range(choice.count)]
-        index = st.selectbox(
-            f"The files hold {choice.count} volumes", range(choice.count), key=f"{key}.volume",
-            format_func=lambda i: names[i], width=300,
-        )  # fmt: skip
-        return Upload(
-            volume=_read(digest, index, named), digest=f"{digest}.{index}", files=tuple(named),
-            volume_index=index,
-        )  # fmt: skip
+    found = _read(digest, None, named)
+    if not isinstance(found, ChoiceNeeded):
+        return Upload(volume=found, digest=digest, files=tuple(named))
+    names = found.labels or [f"Volume {i + 1}" for i in range(found.count)]
+    index = st.selectbox(
+        f"The files hold {found.count} volumes", range(found.count), key=f"{key}.volume",
+        format_func=lambda i: names[i], width=300,
+    )  # fmt: skip
+    return Upload(
+        volume=_read(digest, index, named), digest=f"{digest}.{index}", files=tuple(named),
+        volume_index=index,
+    )  # fmt: skip
 
 
 def _count(sizes: list[int], digest: str) -> None:
@@ -205,7 +222,11 @@ def _count(sizes: list[int], digest: str) -> None:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the scan", scope="session")
-def _read(digest: str, volume_index: int | None, _named: list[tuple[str, bytes]]) -> Volume:
+def _read(digest: str, volume_index: int | None, _named: list[tuple[str, bytes]]):
+    """Return the volume, or the choice that it takes: that too is asked of the decoder once."""
     from brainseg.data import decoding
 
-    return decoding.read_limited(_named, volume_index=volume_index)
+    try:
+        return decoding.read_limited(_named, volume_index=volume_index)
+    except ChoiceNeeded as choice:
+        return choice

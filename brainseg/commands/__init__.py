@@ -1,6 +1,6 @@
 """What each verb of the command line does. Heavy imports wait until a verb needs them."""
 
-from brainseg.commands.data import demo, download, inspect
+from brainseg.commands.data import demo, download, inspect, study_saliency
 from brainseg.commands.estimating import estimate
 from brainseg.commands.protocols import protocol
 from brainseg.commands.scoring import evaluate, predict, saliency, tune
@@ -18,6 +18,7 @@ __all__ = [
     "predict",
     "protocol",
     "saliency",
+    "study_saliency",
     "train",
     "tune",
 ]

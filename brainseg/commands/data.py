@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from dataclasses import asdict
 
 from brainseg import paths
 from brainseg.commands.console import print_json, progress
@@ -36,6 +37,29 @@ def download(options: Namespace) -> int:
         options.slug or kaggle.SLUG, options.to or paths.kaggle(), progress=show
     )
     print(f"\ndataset in {folder}")
+    return 0
+
+
+def study_saliency(options: Namespace) -> int:
+    """Say what a dataset's saliency maps tell of the tumour."""
+    from brainseg import saliency_study as studies
+    from brainseg.data.catalog import read_catalog
+    from brainseg.saliency_study import words
+
+    catalog = read_catalog(options.data)
+    found = studies.kept(catalog)
+    if found is None:
+        found = studies.study(catalog, progress("slice"))
+        studies.keep(catalog, found)
+    if options.json:
+        print_json(asdict(found))
+        return 0
+    print(f"{found.data}: every slice with a tumour, its mask and a map, at the mask's own size")
+    for row in words.table(found):
+        print(f"{row[0]:<34}" + "".join(f"{cell:<24}" for cell in row[1:]).rstrip())
+    for sentence in (*words.report(found), words.left_out(found)):
+        if sentence:
+            print(sentence)
     return 0
 
 

@@ -2,59 +2,130 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
+import time
 from argparse import Namespace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from brainseg import runs
+from brainseg import files, runs, summary
 from brainseg.commands.console import print_json, progress
+from brainseg.data.catalog import Catalog, read_image, upright
 from brainseg.errors import ConfigError, ScanError
-from brainseg.types import Evaluation, Sample, Split, Summary
+from brainseg.protocol_results import compared
+from brainseg.types import Evaluation, Sample, Summary
+
+if TYPE_CHECKING:
+    from brainseg.refine import Refined
 
 
 def evaluate(options: Namespace) -> int:
-    """Score a network and print the table."""
-    from brainseg import inference, networks
-    from brainseg.evaluate import evaluate as score
-    from brainseg.refine import Refined
+    """Score networks on the same slices, print their tables, write what was asked for."""
     from brainseg.training.planning import open_data
 
     _check(options)
+    if len(set(options.model)) < len(options.model):
+        raise ConfigError("--model names the same network twice; name each once")
     opened = open_data(options.data, options.tumour_free)
-    segmenter = Refined(
-        inference.load(options.model, precision=options.precision),
+    numbers = _shared_numbers(options, [s for catalog in opened for s in catalog.with_truth])
+    predictors = [_predictor(name, options) for name in options.model]
+    results = [_scored(p, opened, numbers, options) for p in predictors]
+    if len(results) > 1:  # two runs may bear the name of the same architecture
+        results = [replace(r, model=n) for r, n in zip(results, options.model, strict=True)]
+    if options.json:
+        plain = [asdict(result) for result in results]
+        files.write_json(options.json, plain if len(plain) > 1 else plain[0])
+    if options.report:
+        _write_report(options, results, predictors, opened)
+    for result in results:
+        print_evaluation(result)
+    for first, second in itertools.combinations(results, 2):
+        tests = asdict(summary.compare(first, second))
+        print(f"{first.model} less {second.model}: {compared(tests)}")
+    return 0
+
+
+def _predictor(name: str, options: Namespace) -> Refined:
+    from brainseg import inference
+    from brainseg.refine import Refined
+
+    return Refined(
+        inference.load(name, precision=options.precision),
         symmetries=options.average == "symmetries",
         smallest=options.smallest,
         threshold=options.threshold,
     )
-    samples = [sample for catalog in opened for sample in catalog.with_truth]
-    result = score(
-        segmenter,
+
+
+def _scored(
+    predictor: Refined, opened: list[Catalog], numbers: list[int], options: Namespace
+) -> Evaluation:
+    from brainseg.evaluate import evaluate as score
+
+    return score(
+        predictor,
         opened,
-        _numbers(options, networks.known_split(options.model), samples),
+        numbers,
         orientation=options.orientation,
         threshold=options.threshold,
         progress=progress("slice"),
     )
-    if options.json:
-        runs.write_evaluation(options.json, result)
-    print_evaluation(result)
-    return 0
 
 
-def _numbers(options: Namespace, known: Split | None, samples: list[Sample]) -> list[int]:
+def _write_report(
+    options: Namespace,
+    results: list[Evaluation],
+    predictors: list[Refined],
+    opened: list[Catalog],
+) -> None:
+    """Write the HTML file; without pictures where the slices were scored turned."""
+    from brainseg.report import galleries, page
+
+    as_filed = options.orientation == "file"
+    extras = page.Extras(
+        draw=galleries.drawer(predictors, opened, results) if as_filed else None,
+        planes=_planes(opened, {case.number for case in results[0].cases}),
+        synthetic=any(catalog.synthetic for catalog in opened),
+        written=time.strftime("%Y-%m-%d %H:%M"),
+    )
+    files.write_bytes(options.report, page.render(results, extras).encode())
+
+
+def _planes(opened: list[Catalog], numbers: set[int]) -> dict[int, str]:
+    """Return the estimated plane of these slices."""
+    from brainseg.data.planes import estimate
+
+    return {
+        sample.number: estimate(upright(read_image(sample), home))
+        for home in opened
+        for sample in home.samples
+        if sample.number in numbers
+    }
+
+
+def _shared_numbers(options: Namespace, samples: list[Sample]) -> list[int]:
+    """Return the slices that every network is to be scored on, in order."""
+    parts = [_numbers(options, name, samples) for name in options.model]
+    shared = set(parts[0]).intersection(*parts[1:])
+    return [number for number in parts[0] if number in shared]
+
+
+def _numbers(options: Namespace, name: str, samples: list[Sample]) -> list[int]:
+    from brainseg import networks
+
     if options.fold:
         return [s.number for s in samples if s.fold in options.fold]
     if options.ids == "all":
         return [s.number for s in samples]
-    split = runs.split(runs.find(options.split_run)) if options.split_run else known
+    run = options.split_run
+    split = runs.split(runs.find(run)) if run else networks.known_split(name)
     if split is not None:
         return list(split.test if options.ids == "test" else split.val)
     raise ConfigError(
-        f"the {options.ids} ids of {options.model} are not known; name its run with --run, "
+        f"the {options.ids} ids of {name} are not known; name its run with --run, "
         "or use --ids all or --fold"
     )
 
@@ -68,13 +139,13 @@ def _check(options: Namespace) -> None:
 
 def tune(options: Namespace) -> int:
     """Print Dice and false alarms of the validation slices at many thresholds."""
-    from brainseg import inference, networks, tuning
+    from brainseg import inference, tuning
     from brainseg.training.planning import open_data
 
     opened = open_data(options.data, options.tumour_free)
     segmenter = inference.load(options.model)
     samples = [sample for catalog in opened for sample in catalog.with_truth]
-    numbers = _numbers(options, networks.known_split(options.model), samples)
+    numbers = _numbers(options, options.model, samples)
     found = tuning.curve(segmenter, opened, numbers, progress=progress("slice"))
     best = tuning.best_threshold(found, tuning.START)
     if options.json:
@@ -187,9 +258,13 @@ def saliency(options: Namespace) -> int:
     """Write a saliency map as a picture with its values beside it."""
     from brainseg import predict as prediction
 
-    written, high = prediction.explain_file(
-        options.model, options.method, options.file, options.out
-    )
-    print(f"{written[0]}: magnitude, black 0 to bright {high:.4g}")
-    print(f"{written[1]}: raw values")
+    written, found = prediction.explain_file(
+        options.model, options.method, options.file, options.out,
+        target=options.target, depth=options.depth,
+    )  # fmt: skip
+    low, high = float(found.values.min()), float(found.values.max())
+    print(f"{written[0]}: magnitude, black 0 to bright {max(abs(low), abs(high)):.4g}")
+    print(f"{written[1]}: raw values, {low:.4g} to {high:.4g}; target: {found.target}")
+    if found.completeness_error is not None:
+        print(f"completeness: the sum misses the difference by {found.completeness_error:.2%}")
     return 0

@@ -92,7 +92,8 @@ def _delete(run: Path, _: Namespace) -> None:
 
 
 def _run_line(one: RunStatus) -> str:
-    best = f"best val Dice {one.best_dice:.4f} at {one.best_epoch}" if one.best_dice else ""
+    known = one.best_dice is not None
+    best = f"best val Dice {one.best_dice:.4f} at {one.best_epoch}" if known else ""
     return f"{one.run_id}  {one.state:<9} epoch {one.epoch}/{one.epochs}  {best}".rstrip()
 
 

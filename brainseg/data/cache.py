@@ -1,13 +1,15 @@
 """The pixels of a whole dataset as two memory-mapped arrays, made once and shared by everyone.
 
 ``images.npy`` and ``masks.npy`` are (N, side, side) uint8 files read through the page cache, so
-that a training holds only the slices of its batch. They are written to a side folder by several
+that a training holds only the slices of its batch; images with saliency maps are
+(N, side, side, C), in folders of their own. They are written to a side folder by several
 threads (decoding releases the interpreter lock) and renamed when complete.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -15,7 +17,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,10 @@ import numpy as np
 
 from brainseg import paths
 from brainseg.data.catalog import Catalog
-from brainseg.data.pixels import read_image, read_mask
+from brainseg.data.pixels import read_mask, read_scan
 from brainseg.errors import DataError, ScanError
-from brainseg.preprocess import standardise, standardise_mask
-from brainseg.types import BoolArray, ByteArray, Sample
+from brainseg.preprocess import network_input, standardise_mask
+from brainseg.types import SALIENCY_INPUTS, BoolArray, ByteArray, Sample, Scan
 
 SCHEMA = 1
 STALE_SECONDS = 24 * 3600
@@ -37,7 +39,7 @@ Progress = Callable[[int, int], None]
 class ArrayCache:
     """Every sample of a catalog as network-ready arrays, in the order of ``numbers``."""
 
-    images: ByteArray  # (N, side, side), 255 = 1.0
+    images: ByteArray  # (N, side, side), with maps (N, side, side, C); 255 = 1.0
     masks: ByteArray  # (N, side, side), 0 or 1; zeros where the truth is unknown
     numbers: tuple[int, ...]
     has_truth: BoolArray  # (N,)
@@ -55,67 +57,100 @@ class ArrayCache:
         raise DataError(f"slice {number} is not among the {len(self.numbers)} cached slices")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Which arrays: a dataset's, at a side, with the maps of a choice beside every scan."""
+
+    catalog: Catalog
+    side: int
+    saliency: str
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie: plain ones where they always did."""
+        maps = "" if self.saliency == "none" else f"-maps-{self.saliency}"
+        return paths.cache() / f"arrays-{self.catalog.digest}-{self.side}{maps}"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the masks, and of plain images."""
+        return (len(self.catalog.samples), self.side, self.side)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of the images, with a last axis where there are maps."""
+        maps = len(SALIENCY_INPUTS[self.saliency])
+        return (*self.shape, 1 + maps) if maps else self.shape
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What ``meta.json`` says."""
+        plain = {
+            "schema": SCHEMA,
+            "digest": self.catalog.digest,
+            "side": self.side,
+            "count": len(self.catalog.samples),
+            "preprocessing": "minmax-pad-v1",
+        }
+        return plain if self.saliency == "none" else plain | {"saliency": self.saliency}
+
+
 def build_cache(
-    catalog: Catalog, *, side: int = 256, progress: Progress | None = None
+    catalog: Catalog,
+    *,
+    side: int = 256,
+    saliency: str = "none",
+    progress: Progress | None = None,
 ) -> ArrayCache:
     """Return the arrays of a catalog at ``side`` x ``side``, made now unless they exist already.
 
-    ``progress(done, total)`` is called from this thread. Memory stays at a few slices per thread.
+    ``saliency`` names the maps that follow each scan as further channels; a slice that lacks one
+    gets a black map. ``progress(done, total)`` is called from this thread. Memory stays at a few
+    slices per thread.
 
     Raises:
         DataError: a file cannot be read, an image and its mask differ in size, or no disk space.
     """
-    folder = paths.cache() / f"arrays-{catalog.digest}-{side}"
-    ready = _open(folder, catalog, side)
+    wanted = _Wanted(catalog=catalog, side=side, saliency=saliency)
+    ready = _open(wanted)
     if ready is None:
-        _make(folder, catalog, side, progress)
-        ready = _open(folder, catalog, side)
+        _make(wanted, progress)
+        ready = _open(wanted)
     if ready is None:
-        raise DataError(f"the cache {folder} vanished while it was made; try again")
+        raise DataError(f"the cache {wanted.folder} vanished while it was made; try again")
     if progress is not None:
         progress(len(catalog.samples), len(catalog.samples))
     return ready
 
 
-def _open(folder: Path, catalog: Catalog, side: int) -> ArrayCache | None:
+def _open(wanted: _Wanted) -> ArrayCache | None:
     """Return a complete cache, or None where there is none or it is damaged."""
+    folder, samples = wanted.folder, wanted.catalog.samples
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         masks = np.load(folder / "masks.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    numbers = [sample.number for sample in catalog.samples]
-    shape = (len(numbers), side, side)
-    sound = isinstance(meta, dict) and meta == _meta(catalog, side)
-    if not sound or images.shape != shape or masks.shape != shape:
+    sound = isinstance(meta, dict) and meta == wanted.meta
+    if not sound or images.shape != wanted.image_shape or masks.shape != wanted.shape:
         return None
-    truth = np.array([sample.has_truth for sample in catalog.samples], dtype=bool)
-    return ArrayCache(
-        images=images, masks=masks, numbers=tuple(numbers), has_truth=truth, folder=folder
-    )
+    truth = np.array([sample.has_truth for sample in samples], dtype=bool)
+    numbers = tuple(sample.number for sample in samples)
+    return ArrayCache(images=images, masks=masks, numbers=numbers, has_truth=truth, folder=folder)
 
 
-def _meta(catalog: Catalog, side: int) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "digest": catalog.digest,
-        "side": side,
-        "count": len(catalog.samples),
-        "preprocessing": "minmax-pad-v1",
-    }
-
-
-def _make(folder: Path, catalog: Catalog, side: int, progress: Progress | None) -> None:
+def _make(wanted: _Wanted, progress: Progress | None) -> None:
+    folder = wanted.folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder.parent)
-        _check_space(folder.parent, 2 * len(catalog.samples) * side * side)
+        _check_space(folder.parent, math.prod(wanted.image_shape) + math.prod(wanted.shape))
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            _fill(work, catalog, side, progress)
-            (work / "meta.json").write_text(json.dumps(_meta(catalog, side)), encoding="utf-8")
-            _publish(work, folder, catalog, side)
+            _fill(work, wanted, progress)
+            (work / "meta.json").write_text(json.dumps(wanted.meta), encoding="utf-8")
+            _publish(work, wanted)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as fault:
@@ -123,34 +158,35 @@ def _make(folder: Path, catalog: Catalog, side: int, progress: Progress | None) 
         raise DataError(f"the cache {folder} cannot be written: {reason}") from None
 
 
-def _fill(work: Path, catalog: Catalog, side: int, progress: Progress | None) -> None:
-    shape = (len(catalog.samples), side, side)
+def _fill(work: Path, wanted: _Wanted, progress: Progress | None) -> None:
     images, masks = (
         np.lib.format.open_memmap(work / name, mode="w+", dtype=np.uint8, shape=shape)
-        for name in ("images.npy", "masks.npy")
+        for name, shape in (("images.npy", wanted.image_shape), ("masks.npy", wanted.shape))
     )
+    samples, total = wanted.catalog.samples, wanted.shape[0]
 
     def one(place: int) -> None:
-        images[place], masks[place] = _arrays(catalog.samples[place], side)
+        images[place], masks[place] = _arrays(samples[place], wanted.side, wanted.saliency)
 
     pool = ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1)))
     try:
-        for done, _ in enumerate(pool.map(one, range(shape[0])), start=1):
-            if progress is not None and (done % 16 == 0 or done == shape[0]):
-                progress(done, shape[0])
+        for done, _ in enumerate(pool.map(one, range(total)), start=1):
+            if progress is not None and (done % 16 == 0 or done == total):
+                progress(done, total)
     finally:
         pool.shutdown(cancel_futures=True)
     images.flush()
     masks.flush()
 
 
-def _arrays(sample: Sample, side: int) -> tuple[ByteArray, ByteArray]:
-    pixels = read_image(sample)
+def _arrays(sample: Sample, side: int, saliency: str) -> tuple[ByteArray, ByteArray]:
+    scan = _with_every_map(read_scan(sample, saliency), saliency)
+    pixels = scan.pixels
     try:
-        image, _ = standardise(pixels, side)
+        image, _ = network_input(scan, side, saliency)
     except ScanError as fault:
         raise DataError(f"{sample.image} cannot be used: {fault}") from None
-    stored = np.rint(image[..., 0] * 255).astype(np.uint8)
+    stored = np.rint((image if saliency != "none" else image[..., 0]) * 255).astype(np.uint8)
     if sample.mask is None:
         return stored, np.zeros((side, side), dtype=np.uint8)
     mask = read_mask(sample)
@@ -163,15 +199,25 @@ def _arrays(sample: Sample, side: int) -> tuple[ByteArray, ByteArray]:
     return stored, standardise_mask(mask, side).astype(np.uint8)
 
 
-def _publish(work: Path, folder: Path, catalog: Catalog, side: int) -> None:
+def _with_every_map(scan: Scan, saliency: str) -> Scan:
+    """Put black in place of a map that is missing: no such slice is trained on."""
+    first, second = (
+        np.zeros_like(scan.pixels) if values is None and which in SALIENCY_INPUTS[saliency]
+        else values
+        for which, values in enumerate(scan.saliency, start=1)
+    )  # fmt: skip
+    return replace(scan, saliency=(first, second))
+
+
+def _publish(work: Path, wanted: _Wanted) -> None:
     """Rename the finished side folder; keep what another process finished first."""
-    if _open(folder, catalog, side) is not None:
+    if _open(wanted) is not None:
         return
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(wanted.folder, ignore_errors=True)
     try:
-        work.rename(folder)
+        work.rename(wanted.folder)
     except OSError:
-        if _open(folder, catalog, side) is None:
+        if _open(wanted) is None:
             raise
 
 

@@ -35,6 +35,7 @@ from brainseg.data.pixels import (
     read_image,
     read_mask,
     read_saliency,
+    read_scan,
     turn_upright,
 )
 from brainseg.errors import DataError
@@ -49,6 +50,7 @@ __all__ = [
     "read_image",
     "read_mask",
     "read_saliency",
+    "read_scan",
     "upright",
 ]
 
@@ -256,8 +258,11 @@ def _read_marker(home: Path) -> dict[str, Any]:
     return marker if isinstance(marker, dict) else {}
 
 
+_READ: tuple[Role, ...] = ("images", "masks", "saliency 1", "saliency 2")
+
+
 def _digest(listings: Mapping[Role, Listing], samples: list[Sample]) -> str:
     """Hash the files' names, sizes and times, and the numbers and truth given to them."""
-    state = {role: listings[role].files for role in ("images", "masks") if role in listings}
+    state = {role: listings[role].files for role in _READ if role in listings}
     truth = [(sample.number, sample.has_truth) for sample in samples]
     return hashlib.sha256(repr((state, truth)).encode()).hexdigest()[:16]

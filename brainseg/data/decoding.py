@@ -52,7 +52,7 @@ def _volume(answer: isolation.Message, source: str) -> Volume:
     truth = None
     if len(answer.blobs) > 1:
         truth = np.frombuffer(answer.blobs[1], dtype=np.bool_).reshape(voxels.shape)
-    affine, patient = facts["affine"], facts["patient"]
+    affine, patient, grid = facts["affine"], facts["patient"], facts["geometry_from"]
     return Volume(
         voxels=voxels,
         spacing_mm=_numbers(facts["spacing_mm"], 3),
@@ -62,6 +62,8 @@ def _volume(answer: isolation.Message, source: str) -> Volume:
         window=_numbers(facts["window"], 2),
         truth=truth,
         patient=None if patient is None else str(patient)[:64],
+        geometry_from=grid if grid in ("NIfTI", "DICOM") else None,
+        lacks=tuple(str(name) for name in facts["lacks"]),
     )
 
 

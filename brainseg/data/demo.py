@@ -181,16 +181,26 @@ def _write_slices(
 def _write_patient(
     made: Path, template: Template, slices: tuple[PlannedSlice, ...], seed: int
 ) -> int:
-    index, tumour = slices[0].patient, slices[0].tumour
-    rng = np.random.default_rng([seed, index])
-    patient = draw_patient(tumour, template, rng)
-    lesion = patient.lesion
-    x, y, z = (float(v) for v in rng.uniform((-35, -50, -10), (35, 30, 45)))
-    middle = scan_position(patient, lesion.centre_mm if lesion else (x, y, z))
+    patient, middle = _patient(template, slices[0], seed)
     for one in slices:
         image, mask = _draw_slice(template, patient, one, middle, seed)
         _write_slice(made, one.number, image, mask)
     return len(slices)
+
+
+def _patient(template: Template, one: PlannedSlice, seed: int) -> tuple[Patient, FloatArray]:
+    """Draw the patient of a slice, and the place (x, y, z) that the slices pass through."""
+    rng = np.random.default_rng([seed, one.patient])
+    patient = draw_patient(one.tumour, template, rng)
+    lesion = patient.lesion
+    x, y, z = (float(v) for v in rng.uniform((-35, -50, -10), (35, 30, 45)))
+    return patient, scan_position(patient, lesion.centre_mm if lesion else (x, y, z))
+
+
+def drawn_views(count: int, seed: int = 0) -> tuple[View, ...]:
+    """Return the plane of each slice of ``make_demo(count=count, seed=seed)``, rendering none."""
+    template = load_template()
+    return tuple(_telling_view(one.view, _patient(template, one, seed)[1]) for one in plan(count))
 
 
 def _draw_slice(

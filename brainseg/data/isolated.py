@@ -39,6 +39,8 @@ def read(request: Message) -> Answer:
         "coloured": volume.coloured,
         "window": volume.window,
         "patient": volume.patient,
+        "geometry_from": volume.geometry_from,
+        "lacks": volume.lacks,
     }
     voxels = np.ascontiguousarray(volume.voxels, dtype="<f4")
     return facts, [voxels, *([] if volume.truth is None else [volume.truth])]
@@ -46,12 +48,14 @@ def read(request: Message) -> Answer:
 
 def nifti_mask(request: Message) -> Answer:
     """Write a mask on the grid of a NIfTI source."""
-    from brainseg.data.formats import nifti, nifti_mask
+    from brainseg.data import readers
+    from brainseg.data.formats import nifti_mask
 
     mask, (source,) = _mask(request)
-    if not nifti.is_nifti(source[:352]) and not nifti.holds_nifti(source):
+    found = readers.nifti_file(source)
+    if found is None:
         raise ScanError("the source is no NIfTI file; export the mask as PNG instead")
-    return {}, [nifti_mask.write(source, mask)]
+    return {}, [nifti_mask.write(found, mask)]
 
 
 def dicom_seg(request: Message) -> Answer:
@@ -63,8 +67,8 @@ def dicom_seg(request: Message) -> Answer:
     files = readers.dicom_files(sources)
     if not files:
         raise ScanError("the source is no DICOM image; export the mask as PNG instead")
-    model, index = request.fields["model"], request.fields["volume_index"]
-    return {}, [segmentation.write(files, mask, model=model, volume_index=index)]
+    how = {name: request.fields[name] for name in ("model", "volume_index", "corrected")}
+    return {}, [segmentation.write(files, mask, **how)]
 
 
 def _mask(request: Message) -> tuple[BoolArray, list[bytes]]:

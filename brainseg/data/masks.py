@@ -6,6 +6,7 @@ The source is read again for its grid, in the limited process that decodes uploa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,7 +31,8 @@ def nifti_mask(source: bytes, mask: BoolArray) -> bytes:
     """Return a mask as gzip NIfTI of 0 and 1 on the grid and with the affine of a NIfTI source.
 
     Args:
-        source: the bytes of the NIfTI file, plain or gzip; of a 4-D file any volume will do.
+        source: the bytes of the NIfTI file, plain, gzip or alone in a zip; of a 4-D file any
+            volume will do.
         mask: (D, H, W) in the orientation in which ``readers.read`` shows the source.
 
     Raises:
@@ -40,8 +42,9 @@ def nifti_mask(source: bytes, mask: BoolArray) -> bytes:
 
 
 def dicom_seg(
-    sources: Sequence[bytes], mask: BoolArray, *, model: str, volume_index: int | None = None
-) -> bytes:
+    sources: Sequence[bytes], mask: BoolArray, *, model: str, volume_index: int | None = None,
+    corrected: bool = False,
+) -> bytes:  # fmt: skip
     """Return a mask as a DICOM Segmentation that refers to its source images.
 
     Args:
@@ -49,15 +52,17 @@ def dicom_seg(
         mask: (D, H, W) in the order in which ``readers.read_series`` gives the slices.
         model: the name of the network, noted as the algorithm.
         volume_index: which volume, where the files hold several.
+        corrected: whether somebody changed by hand what the network found; it is noted.
 
     Raises:
         ChoiceNeeded: the files hold several volumes and ``volume_index`` is None.
         ScanError: they are no DICOM images, or lack what a Segmentation must repeat.
     """
-    return _made("dicom_seg", sources, mask, model=model, volume_index=volume_index)
+    fields = {"model": model, "volume_index": volume_index, "corrected": corrected}
+    return _made("dicom_seg", sources, mask, **fields)
 
 
-def _made(job: str, sources: Sequence[bytes], mask: BoolArray, **fields: str | int | None) -> bytes:
+def _made(job: str, sources: Sequence[bytes], mask: BoolArray, **fields: Any) -> bytes:
     packed = np.packbits(mask)
     answer = isolation.run(job, "the export", {**fields, "shape": mask.shape}, [packed, *sources])
     return answer.blobs[0]

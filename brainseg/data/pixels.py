@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainseg.errors import DataError
-from brainseg.types import BoolArray, FloatArray, Sample
+from brainseg.types import SALIENCY_INPUTS, BoolArray, FloatArray, Sample, Scan
 
 _END_OF_FILE = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
 _LUMINANCE_BGR = np.array([0.114, 0.587, 0.299], dtype=np.float32)  # ITU-R BT.601
@@ -62,6 +62,23 @@ def read_saliency(sample: Sample, which: Literal[1, 2]) -> FloatArray | None:
     """
     path = sample.saliency[which - 1]
     return None if path is None else _grey(_decode(path)).astype(np.float32)
+
+
+def read_scan(sample: Sample, saliency: str = "none") -> Scan:
+    """Return a sample as a scan, with those maps that ``saliency`` names and the sample has.
+
+    Raises:
+        DataError: a file is missing, damaged or not an image.
+    """
+    wanted = SALIENCY_INPUTS[saliency]
+    return Scan(
+        pixels=read_image(sample),
+        source=f"slice {sample.number}",
+        saliency=(
+            read_saliency(sample, 1) if 1 in wanted else None,
+            read_saliency(sample, 2) if 2 in wanted else None,
+        ),
+    )
 
 
 def turn_upright(array: AnyArray, orientation: Orientation) -> AnyArray:

@@ -123,6 +123,18 @@ def dicom_files(files: Sequence[bytes]) -> list[bytes]:
     return [data for data in files if _is_dicom(data) and not _is_index(data)]
 
 
+def nifti_file(data: bytes) -> bytes | None:
+    """Return the NIfTI file that this is, or that is alone in this zip; None where there is none.
+
+    Raises:
+        ScanError, zipfile.BadZipFile, zlib.error, EOFError: as ``dicom_files``.
+    """
+    if not _is_zip(data):
+        return data if _is_nifti(data) else None
+    members = archive.read_members(data, _MEMBERS)
+    return members[0] if len(members) == 1 and _is_nifti(members[0]) else None
+
+
 def source_of(files: Sequence[tuple[str, bytes]]) -> str:
     """Return what to call these files, safe to show."""
     first, more = shown(files[0][0]), len(files) - 1

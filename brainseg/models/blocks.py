@@ -46,14 +46,14 @@ def residual_unit(x: KerasTensor, features: int, norm: Norm, name: str) -> Keras
 
 
 def encoder_decoder(
-    unit: Unit, *, name: str, size: int, base: int, depth: int, norm: Norm
+    unit: Unit, *, name: str, size: int, base: int, depth: int, norm: Norm, channels: int
 ) -> keras.Model:
-    """Encoder, bottleneck and decoder made of one ``unit``; (B, size, size, 1) to logits.
+    """Encoder, bottleneck and decoder made of one ``unit``; (B, size, size, C) to logits.
 
     The last layer stays in float32 whatever the precision policy, so that the loss is safe in
     half precision.
     """
-    x = inputs = keras.Input((size, size, 1), name="scan")
+    x = inputs = keras.Input((size, size, channels), name="scan")
     skips = []
     for level in range(depth):
         x = unit(x, base * 2**level, norm, f"encoder{level + 1}")

@@ -14,9 +14,16 @@ MODEL_NAMES = tuple(_BUILDERS)
 
 
 def build(
-    name: str, *, size: int, base: int, depth: int, bn_momentum: float = 0.9, norm: str = "batch"
+    name: str,
+    *,
+    size: int,
+    base: int,
+    depth: int,
+    bn_momentum: float = 0.9,
+    norm: str = "batch",
+    channels: int = 1,
 ) -> keras.Model:
-    """Build an untrained network that maps (B, size, size, 1) scans to (B, size, size, 1) logits.
+    """Build an untrained network that maps (B, size, size, C) scans to (B, size, size, 1) logits.
 
     Args:
         name: ``"unet"`` or ``"resunet"``.
@@ -25,6 +32,7 @@ def build(
         depth: number of 2x2 poolings.
         bn_momentum: momentum of the batch-norm statistics.
         norm: ``"batch"`` or ``"group"``.
+        channels: C: 1 for the scan alone, one more for every saliency map beside it.
 
     Raises:
         ConfigError: the name is unknown or the size does not divide.
@@ -39,4 +47,4 @@ def build(
             f"for instance {nearest}"
         )
     layer = normalisation(norm, bn_momentum)
-    return _BUILDERS[name](size=size, base=base, depth=depth, norm=layer)
+    return _BUILDERS[name](size=size, base=base, depth=depth, norm=layer, channels=channels)

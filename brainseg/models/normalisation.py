@@ -23,7 +23,17 @@ Norm = Callable[[int, str], Any]  # (features, name) to a layer for (B, H, W, fe
 
 @keras.saving.register_keras_serializable(package="brainseg")
 class FusedBatchNormalization(layers.BatchNormalization):
-    """Keras batch norm over the last axis of (B, H, W, C), fused in training where it can be."""
+    """Keras batch norm over the last axis of (B, H, W, C), fused in training where it can be.
+
+    Mirrored over several devices each normalises by its share of the batch, and the moving
+    statistics take the mean of theirs; Keras' own would keep those of the first alone.
+    """
+
+    def add_weight(self, *args: Any, **options: Any) -> Any:
+        """Add a weight; one that is no gradient's is the mean over the devices."""
+        if options.get("trainable") is False:
+            options["aggregation"] = "mean"
+        return super().add_weight(*args, **options)
 
     def call(
         self, inputs: KerasTensor, training: bool | None = None, mask: KerasTensor | None = None

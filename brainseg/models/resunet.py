@@ -8,8 +8,14 @@ from brainseg.models.blocks import encoder_decoder, residual_unit
 from brainseg.models.normalisation import Norm
 
 
-def resunet(*, size: int, base: int, depth: int, norm: Norm) -> keras.Model:
+def resunet(*, size: int, base: int, depth: int, norm: Norm, channels: int) -> keras.Model:
     """Build the network; see :func:`brainseg.models.build` for the arguments."""
     return encoder_decoder(
-        residual_unit, name="resunet", size=size, base=base, depth=depth, norm=norm
+        residual_unit,
+        name="resunet",
+        size=size,
+        base=base,
+        depth=depth,
+        norm=norm,
+        channels=channels,
     )

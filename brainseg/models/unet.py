@@ -8,6 +8,8 @@ from brainseg.models.blocks import encoder_decoder, plain_unit
 from brainseg.models.normalisation import Norm
 
 
-def unet(*, size: int, base: int, depth: int, norm: Norm) -> keras.Model:
+def unet(*, size: int, base: int, depth: int, norm: Norm, channels: int) -> keras.Model:
     """Build the network; see :func:`brainseg.models.build` for the arguments."""
-    return encoder_decoder(plain_unit, name="unet", size=size, base=base, depth=depth, norm=norm)
+    return encoder_decoder(
+        plain_unit, name="unet", size=size, base=base, depth=depth, norm=norm, channels=channels
+    )

@@ -103,6 +103,14 @@ def _shade(image: FloatArray, a: Augmentation) -> FloatArray:
 
 
 def apply(image: FloatArray, mask: FloatArray, a: Augmentation) -> tuple[FloatArray, FloatArray]:
-    """Apply a draw to a square image in [0, 1] and its 0/1 mask; both (S, S) float32."""
-    moved = _shade(_move(image, a), a)
-    return np.asarray(moved, dtype=np.float32), (_move(mask, a) >= 0.5).astype(np.float32)
+    """Apply a draw to a square image in [0, 1] and its 0/1 mask; both (S, S) float32.
+
+    An image (S, S, C) has saliency maps behind its channel 0: they move with the scan, and keep
+    their brightness.
+    """
+    moved_mask = (_move(mask, a) >= 0.5).astype(np.float32)
+    if image.ndim == 2:
+        return np.asarray(_shade(_move(image, a), a), dtype=np.float32), moved_mask
+    # One by one: OpenCV interpolates two channels at once more coarsely than one or three.
+    moved = [_move(channel, a) for channel in np.moveaxis(image, -1, 0)]
+    return np.stack([_shade(moved[0], a), *moved[1:]], axis=-1, dtype=np.float32), moved_mask

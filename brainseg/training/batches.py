@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brainseg.preprocess import with_channels
 from brainseg.training import augment
 from brainseg.types import ByteArray, FloatArray
 
@@ -19,7 +20,10 @@ THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))  # each makes one batch ahe
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batches:
-    """Training slices: arrays (N, S, S) uint8 and the rows of them that are used."""
+    """Training slices: arrays (N, S, S) uint8 and the rows of them that are used.
+
+    Images with saliency maps are (N, S, S, C).
+    """
 
     images: ByteArray
     masks: ByteArray
@@ -42,12 +46,12 @@ class Batches:
 
     def _batch(self, epoch: int, rows: Sequence[int]) -> Batch:
         pairs = [self._one(epoch, row) for row in rows]
-        images = np.stack([image for image, _ in pairs])[..., np.newaxis]
+        images = with_channels(np.stack([image for image, _ in pairs]))
         masks = np.stack([mask for _, mask in pairs])[..., np.newaxis]
         return images, masks
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
-        """Yield (B, S, S, 1) float32 images and masks from batch ``start`` on, made ahead."""
+        """Yield (B, S, S, C) float32 images and masks from batch ``start`` on, made ahead."""
         order = np.random.default_rng((self.seed, epoch)).permutation(np.asarray(self.rows))
         parts = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)][
             start:

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from brainseg.errors import ConfigError
+from brainseg.types import FloatArray
+
+Step = Callable[[FloatArray, FloatArray], Mapping[str, Any]]  # (images, masks) to their metrics
 
 
 def prepare(threads: int) -> None:
@@ -13,6 +23,10 @@ def prepare(threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)
+    if backend == "jax":
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        if threads:
+            os.environ.setdefault("PJRT_NPROC", str(threads))
     if backend != "tensorflow":
         return
     import tensorflow as tf
@@ -49,7 +63,101 @@ def _cpu() -> dict[str, str]:
     return {"kind": "CPU", "name": f"{os.cpu_count()} cores"}
 
 
-def describe() -> str:
-    """Return the device that training uses, in words."""
-    first = available()[0]
-    return f"{first['kind']}: {first['name']}"
+def describe(*, mirrored: bool = False) -> str:
+    """Return the device that training uses, in words; ``mirrored``: all of its kind."""
+    found = available()
+    used = [one for one in found if one["kind"] == found[0]["kind"]] if mirrored else found[:1]
+    return " and ".join(f"{one['kind']}: {one['name']}" for one in used)
+
+
+class Mirror:
+    """A network that lies on several devices at once, through TensorFlow's MirroredStrategy.
+
+    Every batch is divided into equal shards. The last are filled up with slices of the batch again
+    that weigh nothing, so that loss, gradient and metrics are those of the whole batch on one
+    device. What looks at a batch as a whole sees its shard alone: the statistics of batch norm.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        import tensorflow as tf
+
+        self._strategy = tf.distribute.MirroredStrategy(list(names))
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Return the context in which model, optimiser and metrics are made."""
+        scope: AbstractContextManager[Any] = self._strategy.scope()
+        return scope
+
+    def step(self, model: Any) -> Step:
+        """Return what trains the compiled model on a batch (B, H, W, 1) and returns its metrics."""
+        run = self._everywhere(model.train_step)
+
+        def step(images: FloatArray, masks: FloatArray) -> Mapping[str, Any]:
+            shown, weights = self._shares(len(images))
+            model.reset_metrics()
+            run(self._divided(images[shown], masks[shown], weights))
+            metrics: Mapping[str, Any] = model.get_metrics_result()  # summed over the devices
+            return metrics
+
+        return step
+
+    def predictor(self, model: Any) -> Callable[[FloatArray], FloatArray]:
+        """Return what gives the answer of ``model`` to (B, H, W, 1) pictures."""
+        run = self._everywhere(lambda batch: model(batch[0], training=False))
+
+        def predict(images: FloatArray) -> FloatArray:
+            shown, _ = self._shares(len(images))
+            shards = self._strategy.experimental_local_results(run(self._divided(images[shown])))
+            return np.concatenate([shard.numpy() for shard in shards])[: len(images)]
+
+        return predict
+
+    def _everywhere(self, work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        import tensorflow as tf
+
+        def run(batch: Any) -> Any:
+            return self._strategy.run(work, args=(batch,))
+
+        function: Callable[[Any], Any] = tf.function(run, autograph=False, reduce_retracing=True)
+        return function
+
+    def _shares(self, images: int) -> tuple[np.ndarray, FloatArray]:
+        """Return which image stands where once the shards are equal, and how much it weighs.
+
+        Keras takes the mean of a shard and 1 / devices of it: the weights make that the mean over
+        the images.
+        """
+        devices = self._strategy.num_replicas_in_sync
+        places = np.arange(-(-images // devices) * devices)
+        weights = np.where(places < images, len(places) / images, 0.0)
+        return places % images, weights.astype(np.float32)
+
+    def _divided(self, *arrays: np.ndarray) -> Any:
+        import tensorflow as tf
+
+        devices = self._strategy.num_replicas_in_sync
+        shards = list(zip(*(np.split(array, devices) for array in arrays), strict=True))
+        return self._strategy.experimental_distribute_values_from_function(
+            lambda context: tuple(
+                tf.constant(part) for part in shards[context.replica_id_in_sync_group]
+            )
+        )
+
+
+def mirror() -> Mirror | None:
+    """Return a mirror over all devices of the first kind, or None where there is only one.
+
+    Raises:
+        ConfigError: another backend than TensorFlow.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ConfigError(
+            "mirrored needs the TensorFlow backend: leave out KERAS_BACKEND or --mirrored. "
+            f"Received: {keras.backend.backend()}"
+        )
+    import tensorflow as tf
+
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return Mirror([device.name for device in found]) if len(found) > 1 else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,14 @@ from numpy.typing import NDArray
 from brainseg import models
 from brainseg.losses import LOSSES, MeanDice, accuracy
 from brainseg.models.supervision import at_every_level, with_heads
-from brainseg.training import checkpoint
+from brainseg.training import checkpoint, devices
 from brainseg.training.batches import Batches
 from brainseg.training.checkpoint import DivergedError
 from brainseg.training.ema import WeightAverage
 from brainseg.training.recipes import RunConfig
 from brainseg.training.reporter import Reporter, StopNowError
 from brainseg.training.schedule import learning_rate
-from brainseg.training.validate import Scores, validate
+from brainseg.training.validate import Predict, Scores, validate
 from brainseg.types import ByteArray, EpochRecord, FloatArray
 
 PREVIEWS = 4
@@ -51,7 +53,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Data:
-    """Arrays (N, S, S) uint8 and the rows of the training and validation slices."""
+    """Arrays (N, S, S) uint8 and the rows of the training and validation slices.
+
+    Images with saliency maps are (N, S, S, C).
+    """
 
     images: ByteArray
     masks: ByteArray
@@ -66,6 +71,18 @@ class Trainer:
         self.config, self.folder, self.reporter = config, folder, reporter
         keras.mixed_precision.set_global_policy(config.precision)
         keras.utils.set_random_seed(config.seed)
+        self._mirror = devices.mirror() if config.mirrored else None
+        with self._mirror.scope() if self._mirror else nullcontext():
+            self._build()
+        self._step = self._mirror.step(self.trained) if self._mirror else self._step_here
+        self.predict: Predict = (
+            self._mirror.predictor(self.model) if self._mirror else self.model.predict_on_batch
+        )
+        self.average = WeightAverage(self.model, config.ema_decay)
+        self.progress = Progress()
+
+    def _build(self) -> None:
+        config = self.config
         self.model = models.build(
             config.model,
             size=config.size,
@@ -73,6 +90,7 @@ class Trainer:
             depth=config.depth,
             bn_momentum=config.bn_momentum,
             norm=config.norm,
+            channels=config.channels,
         )
         self.trained, loss = self.model, LOSSES[config.loss]
         if config.deep_supervision:
@@ -84,13 +102,15 @@ class Trainer:
         self.trained.compile(
             optimizer=self.optimizer,
             loss=loss,
-            metrics=[MeanDice(), accuracy],
+            weighted_metrics=[MeanDice(), keras.metrics.MeanMetricWrapper(accuracy, "accuracy")],
             jit_compile=keras.backend.backend() == "jax",
         )
         self.optimizer = self.trained.optimizer  # float16 wraps it to scale the loss
         self.optimizer.build(self.trained.trainable_variables)
-        self.average = WeightAverage(self.model, config.ema_decay)
-        self.progress = Progress()
+
+    def _step_here(self, images: FloatArray, masks: FloatArray) -> Mapping[str, Any]:
+        logs: Mapping[str, Any] = self.trained.train_on_batch(images, masks, return_dict=True)
+        return logs
 
     # ------------------------------------------------------------------ checkpoints
     def _variables(self) -> dict[str, Any]:
@@ -129,12 +149,6 @@ class Trainer:
         arrays = {f"model/{i:03d}": array for i, array in enumerate(self.average.weights())}
         state = {"epoch": self.progress.epoch, "batch": 0, "best": self.progress.best}
         checkpoint.commit(self.folder, arrays, state, pointer=checkpoint.BEST)
-
-    def load_best(self) -> None:
-        """Put the weights of the best epoch into the model."""
-        arrays, _ = checkpoint.load(self.folder, checkpoint.BEST)
-        for i, variable in enumerate(self.model.variables):
-            variable.assign(arrays[f"model/{i:03d}"])
 
     # ------------------------------------------------------------------ training
     def fit(self, data: Data) -> bool:
@@ -185,12 +199,12 @@ class Trainer:
             self.reporter.breathe()
             rate = learning_rate(self.config, self.progress, len(batches))
             self.optimizer.learning_rate = rate
-            logs = self.trained.train_on_batch(images, masks, return_dict=True)
+            logs = self._step(images, masks)
             self._count(logs, masks, time.monotonic() - begun)
             self.average.update((p.epoch - 1) * len(batches) + self.progress.batch)
             self.reporter.progress(p.epoch, self.progress.batch, len(batches))
 
-    def _count(self, logs: dict[str, Any], masks: FloatArray, seconds: float) -> None:
+    def _count(self, logs: Mapping[str, Any], masks: FloatArray, seconds: float) -> None:
         """Add one batch to the sums of the epoch."""
         p = self.progress
         loss = float(logs["loss"])
@@ -212,7 +226,7 @@ class Trainer:
         begun = time.monotonic()
         with self.average.in_place():
             scores = validate(
-                self.model,
+                self.predict,
                 LOSSES[self.config.loss],
                 data.images,
                 data.masks,

@@ -62,7 +62,7 @@ def measure(config: RunConfig, tell: Tell = lambda *_: None) -> Measurement:
     which part of it all, 0..1.
     """
     begun = time.monotonic()
-    pictures, masks = _slices(config.size)
+    pictures, masks = _slices(config)
     rows = tuple(i % _PICTURES for i in range((STEPS + 3) * config.batch_size))
     busy = any(status.state in ("running", "stopping") for status in runs.list_runs())
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +74,7 @@ def measure(config: RunConfig, tell: Tell = lambda *_: None) -> Measurement:
         save_seconds = time.monotonic() - saving
     tell("Validation", 0.95)
     return Measurement(
-        device=devices.describe(),
+        device=devices.describe(mirrored=config.mirrored),
         startup_seconds=_OPENING_SECONDS + watch.times[1] - begun,
         step_seconds=float(np.median(np.diff(watch.times[1:]))),
         validation_seconds=_validation_seconds(trainer, pictures, masks),
@@ -85,9 +85,10 @@ def measure(config: RunConfig, tell: Tell = lambda *_: None) -> Measurement:
     )
 
 
-def _slices(size: int) -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(0)
-    pictures = random.integers(0, 256, (_PICTURES, size, size), dtype=np.uint8)
+def _slices(config: RunConfig) -> tuple[np.ndarray, np.ndarray]:
+    random, size = np.random.default_rng(0), config.size
+    maps = (config.channels,) if config.channels > 1 else ()
+    pictures = random.integers(0, 256, (_PICTURES, size, size, *maps), dtype=np.uint8)
     rows, columns = np.ogrid[:size, :size]
     disc = (rows - size / 2) ** 2 + (columns - size / 2) ** 2 < (size / 8) ** 2
     return pictures, np.repeat(disc[np.newaxis].astype(np.uint8), _PICTURES, axis=0)
@@ -99,7 +100,7 @@ def _validation_seconds(trainer: Trainer, pictures: np.ndarray, masks: np.ndarra
     for _ in range(2):  # the first compiles
         begun = time.monotonic()
         validate(
-            trainer.model, LOSSES[config.loss], pictures, masks, rows,
+            trainer.predict, LOSSES[config.loss], pictures, masks, rows,
             batch_size=config.batch_size, beat=lambda: None,
         )  # fmt: skip
     return time.monotonic() - begun

@@ -9,7 +9,7 @@ from brainseg.data.catalog import Catalog, read_catalog
 from brainseg.data.split import make_split
 from brainseg.errors import DataError
 from brainseg.training.recipes import RunConfig
-from brainseg.types import Sample, Split
+from brainseg.types import SALIENCY_INPUTS, Sample, Split
 
 TUMOUR_FREE_FIRST = 1_000_000  # numbers of added tumour-free slices start here
 
@@ -27,9 +27,10 @@ def split_of(config: RunConfig, opened: list[Catalog]) -> Split:
     """Divide the samples that have a truth as the configuration says.
 
     Raises:
-        DataError: too few of them.
+        DataError: too few of them, or one lacks a saliency map that the network is to see.
     """
     samples: list[Sample] = [sample for catalog in opened for sample in catalog.with_truth]
+    _need_maps(config, samples)
     if len(samples) < 4:
         raise DataError(
             f"{config.data} holds {len(samples)} slices with a mask; training needs at least 4"
@@ -43,6 +44,17 @@ def split_of(config: RunConfig, opened: list[Catalog]) -> Split:
         test_fraction=config.test_fraction,
         val_is_test=config.val_is_test,
     )
+
+
+def _need_maps(config: RunConfig, samples: list[Sample]) -> None:
+    for which in SALIENCY_INPUTS[config.saliency]:
+        without = [sample for sample in samples if sample.saliency[which - 1] is None]
+        if without:
+            raise DataError(
+                f"saliency {config.saliency} needs map {which} of every slice, and "
+                f"{len(without)} of {len(samples)} have none, {without[0].image.name} first: "
+                "train with the scan alone (saliency none) or on data that have the maps"
+            )
 
 
 def new_run(config: RunConfig, folder: Path | None = None) -> Path:

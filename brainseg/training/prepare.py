@@ -38,7 +38,10 @@ def load_data(
         DataError: the folder does not hold a slice of the split any more.
     """
     opened = open_data(config.data, config.tumour_free)
-    caches = [build_cache(catalog, side=config.size, progress=progress) for catalog in opened]
+    caches = [
+        build_cache(catalog, side=config.size, saliency=config.saliency, progress=progress)
+        for catalog in opened
+    ]
     row_of: dict[int, int] = {}
     for cache in caches:
         row_of |= {number: len(row_of) + i for i, number in enumerate(cache.numbers)}
@@ -57,7 +60,7 @@ def load_data(
 
 
 def _turned(stack: ByteArray, origin: Orientation) -> ByteArray:
-    return stack.transpose(0, 2, 1) if origin == "transposed" else stack
+    return np.swapaxes(stack, 1, 2) if origin == "transposed" else stack
 
 
 def _joined(stacks: list[ByteArray]) -> ByteArray:
@@ -83,6 +86,8 @@ def start_weights(model: keras.Model, initial: str) -> None:
         arrays = [archive[name] for name in sorted(archive.files)]
     shapes = [tuple(v.shape) for v in model.variables]
     if [a.shape for a in arrays] != shapes:
-        raise ConfigError(f"the weights of {initial!r} do not fit: same model, base and depth?")
+        raise ConfigError(
+            f"the weights of {initial!r} do not fit: same model, base, depth and maps?"
+        )
     for variable, array in zip(model.variables, arrays, strict=True):
         variable.assign(array)

@@ -2,7 +2,8 @@
 
 A waiting run holds a ticket, a numbered file under lock; a running one holds the lock of its
 device. Both are locks of the system: whoever dies leaves its place at once, and no clean-up is
-needed for the next to go on. Several GPUs serve the one queue side by side.
+needed for the next to go on. Several GPUs serve the one queue side by side. A run that wants all
+of them takes all locks or none, and as long as it is first nobody behind it takes any.
 """
 
 from __future__ import annotations
@@ -81,27 +82,34 @@ def ahead(ticket: Path) -> int:
     return sum(liveness.is_held(path) for path in _tickets() if path.name < ticket.name)
 
 
-def try_to_leave(ticket: Ticket) -> Device | None:
-    """Exchange the first ticket for a free device; None while it is not its turn."""
+def try_to_leave(ticket: Ticket, *, every: bool = False) -> tuple[Device, ...]:
+    """Exchange the first ticket for a free device, or for ``every`` one; else return none."""
     if ahead(ticket.path):
-        return None
-    for name in device_names():
+        return ()
+    names, taken = device_names(), []
+    for name in names:
         handle = liveness.take(_lock_of(name))
         if handle is not None:
-            ticket.give_back()
-            return Device(name=name, handle=handle)
-    return None
+            taken.append(Device(name=name, handle=handle))
+            if not every:
+                break
+    if len(taken) < (len(names) if every else 1):
+        for device in taken:
+            os.close(device.handle)
+        return ()
+    ticket.give_back()
+    return tuple(taken)
 
 
-def wait(ticket: Ticket, *, pause: Callable[[], bool]) -> Device | None:
-    """Wait for a device; ``pause`` sleeps a little and says whether to give up (then: None)."""
+def wait(ticket: Ticket, *, pause: Callable[[], bool], every: bool = False) -> tuple[Device, ...]:
+    """Wait for a device or ``every`` one; ``pause`` sleeps, and says whether to give up: none."""
     while True:
-        device = try_to_leave(ticket)
-        if device is not None:
-            return device
+        devices = try_to_leave(ticket, every=every)
+        if devices:
+            return devices
         if pause():
             ticket.give_back()
-            return None
+            return ()
 
 
 def place(run: Path) -> int | None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from brainseg.errors import ConfigError
+from brainseg.types import SALIENCY_INPUTS
 
 SCHEMA = 1
 
@@ -20,6 +21,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "augment": ("none", "reference"),
     "monitor": ("val_dice_loss", "val_dice"),
     "norm": ("batch", "group"),
+    "saliency": tuple(SALIENCY_INPUTS),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
 }
 _RANGES: dict[str, tuple[float, float]] = {
@@ -48,8 +50,10 @@ class RunConfig:
     ``patience`` counts epochs without a better ``monitor``; 0 never stops early. ``ema_decay`` is
     per step; 0 switches the weight average off. ``threads`` 0 leaves the number to the backend.
     ``deep_supervision`` adds a loss at every decoder level but the last.
+    ``mirrored`` divides every batch over all GPUs of the machine, and waits for all of them.
     ``tensorboard`` writes its event files into the run folder, too.
     ``initial`` names a run or network whose weights the training starts from.
+    ``saliency`` names the dataset's maps that the network sees beside the scan.
     """
 
     model: str
@@ -82,8 +86,10 @@ class RunConfig:
     ema_decay: float = 0.995
     precision: str = "float32"
     threads: int = 0
+    mirrored: bool = False
     tensorboard: bool = False
     initial: str = ""
+    saliency: str = "none"
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -105,11 +111,21 @@ class RunConfig:
                 raise ConfigError(f"{name} must lie in {low:g}..{high:g}. Received: {value!r}")
         if self.schema != SCHEMA:
             raise ConfigError(f"configuration schema {self.schema} is not {SCHEMA}")
+        if self.mirrored and self.loss == "dice_batch":
+            raise ConfigError(
+                "mirrored divides a batch, and the loss dice_batch needs the whole of it: "
+                "choose the loss dice or dice_ce, or train on one device"
+            )
         step = 2**self.depth
         if self.size % step:
             raise ConfigError(
                 f"size {self.size} does not pool {self.depth} times: use a multiple of {step}"
             )
+
+    @property
+    def channels(self) -> int:
+        """How many channels the network sees: the scan, and the maps beside it."""
+        return 1 + len(SALIENCY_INPUTS[self.saliency])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

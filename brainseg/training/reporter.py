@@ -113,7 +113,8 @@ class Reporter:
         masks: ByteArray,
         probabilities: Sequence[FloatArray],
     ) -> None:
-        """Save the preview slices with truth and prediction outlined."""
+        """Save the preview slices with truth and prediction outlined; of (N, S, S, C) the scan."""
+        images = images if images.ndim == 3 else images[..., 0]
         folder = self.run / "previews"
         folder.mkdir(exist_ok=True)
         for i, probability in enumerate(probabilities):

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,15 +45,17 @@ def record(run: Path, state: str, reason: str) -> None:
 
 
 def supervise(claimed: Claim) -> int:
-    """Wait for a device, train, and return the exit status: 0 finished or stopped, 1 failed."""
+    """Wait for its devices, train, and return the exit status: 0 finished or stopped, 1 failed."""
     run = claimed.run
     stop_on_signals(run)
     try:
-        device = queue.wait(claimed.ticket, pause=lambda: _asked_to_stop(run))
-        if device is None:
+        devices = queue.wait(
+            claimed.ticket, pause=lambda: _asked_to_stop(run), every=runs.config(run).mirrored
+        )
+        if not devices:
             record(run, "stopped", f"{stopped_by(run)} while it waited")
             return 0
-        return _train(claimed, device)
+        return _train(claimed, devices)
     finally:
         (run / "stop").unlink(missing_ok=True)
         os.close(claimed.lock)
@@ -71,15 +73,16 @@ def _asked_to_stop(run: Path) -> bool:
     return runs.stop_wish(run) is not None
 
 
-def _train(claimed: Claim, device: queue.Device) -> int:
+def _train(claimed: Claim, devices: Sequence[queue.Device]) -> int:
     run, before = claimed.run, _out_of_memory_kills()
     worker = subprocess.Popen(
         [sys.executable, "-m", "brainseg.training.worker", str(run)],
         stdin=subprocess.DEVNULL,
-        pass_fds=(claimed.lock, device.handle),
-        env=os.environ | _only(device),
+        pass_fds=(claimed.lock, *(device.handle for device in devices)),
+        env=os.environ | _only(devices),
     )
-    os.close(device.handle)
+    for device in devices:
+        os.close(device.handle)
     code = worker.wait()
     states = [event for event in runs.events(run) if event["kind"] == "state"]
     if states[-1]["state"] in ("queued", "running"):
@@ -88,10 +91,11 @@ def _train(claimed: Claim, device: queue.Device) -> int:
     return 0 if states[-1]["state"] in ("finished", "stopped") else 1
 
 
-def _only(device: queue.Device) -> Mapping[str, str]:
-    """Return the environment in which the worker sees its own GPU and no other."""
-    kind, _, number = device.name.partition("-")
-    return {"CUDA_VISIBLE_DEVICES": number} if kind == "gpu" else {}
+def _only(devices: Sequence[queue.Device]) -> Mapping[str, str]:
+    """Return the environment in which the worker sees its own GPUs and no other."""
+    names = [device.name.partition("-") for device in devices]
+    numbers = [number for kind, _, number in names if kind == "gpu"]
+    return {"CUDA_VISIBLE_DEVICES": ",".join(numbers)} if numbers else {}
 
 
 def _how_it_ended(code: int, kills_before: int | None) -> str:

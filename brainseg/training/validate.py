@@ -11,7 +11,10 @@ import numpy as np
 
 from brainseg import metrics
 from brainseg.losses import Loss, dice_loss
+from brainseg.preprocess import with_channels
 from brainseg.types import ByteArray, FloatArray
+
+Predict = Callable[[FloatArray], FloatArray]  # (B, S, S, C) in [0, 1] to logits (B, S, S, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,7 +30,7 @@ class Scores:
 
 
 def validate(
-    model: keras.Model,
+    predict: Predict,
     loss: Loss,
     images: ByteArray,
     masks: ByteArray,
@@ -36,15 +39,18 @@ def validate(
     batch_size: int,
     beat: Callable[[], None] = lambda: None,
 ) -> Scores:
-    """Score ``model`` on the rows of the uint8 arrays (N, S, S)."""
+    """Score what gives logits for pictures on the rows of the uint8 arrays (N, S, S).
+
+    Images with maps beside the scan are (N, S, S, C).
+    """
     losses: list[float] = []
     dice_losses: list[float] = []
     probabilities: list[FloatArray] = []
     for begin in range(0, len(rows), batch_size):
         part = list(rows[begin : begin + batch_size])
-        x = images[part].astype(np.float32)[..., np.newaxis] / 255.0
+        x = with_channels(images[part].astype(np.float32) / 255.0)
         y = masks[part].astype(np.float32)[..., np.newaxis]
-        logits = model.predict_on_batch(x)
+        logits = predict(x)
         losses += [_number(loss(y, logits))] * len(part)
         dice_losses += list(np.asarray(keras.ops.convert_to_numpy(dice_loss(y, logits))))
         probabilities += list(1 / (1 + np.exp(-np.clip(logits[..., 0], -80, 80))))

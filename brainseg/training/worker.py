@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from brainseg.training.reporter import Reporter
 
 _RESERVE_BYTES = 1 << 16  # room for the last word on a full disk
+_MEMORY_ERRORS = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")  # NumPy, TF, PyTorch
 
 
 def work(run: Path) -> int:
@@ -46,12 +47,13 @@ def work(run: Path) -> int:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or os.strerror(errno.ENOSPC) in str(error):  # a library's own error names it so
         return f"disk full: {error}"
     if isinstance(error, BrainsegError):
         return str(error)
     kind = type(error).__name__
-    if kind in ("MemoryError", "ResourceExhaustedError"):
+    if kind in _MEMORY_ERRORS or "RESOURCE_EXHAUSTED" in str(error):
         return f"out of memory ({kind}): a smaller batch, size or base needs less"
     return f"failed with exit code 1: {kind}: {error}"
 
@@ -65,6 +67,7 @@ def _train(run: Path) -> bool:
     from brainseg.training.reporter import Reporter, StopNowError
 
     reporter = Reporter(run, config.model)
+    reporter.beat()  # before "running": the heartbeat of an earlier life is stale
     reporter.state("running")
     try:
         return _train_and_finish(run, config, reporter)
@@ -94,7 +97,7 @@ def _train_and_finish(run: Path, config: RunConfig, reporter: Reporter) -> bool:
     reporter.facts(_facts(trainer))
     if not trainer.fit(prepared.data):
         return False
-    _finish(run, config, trainer, reporter, prepared.data)
+    _finish(run, trainer, reporter, prepared.data)
     return True
 
 
@@ -107,24 +110,16 @@ def _facts(trainer: Trainer) -> dict[str, object]:
         "parameters": trainer.model.count_params(),
         "backend": keras.backend.backend(),
         "keras": keras.__version__,
-        "device": devices.describe(),
+        "device": devices.describe(mirrored=trainer.config.mirrored),
     }
 
 
-def _finish(run: Path, config: RunConfig, trainer: Trainer, reporter: Reporter, data: Data) -> None:
-    from brainseg import evaluate, export
-    from brainseg.gate import GateSlices
+def _finish(run: Path, trainer: Trainer, reporter: Reporter, data: Data) -> None:
+    from brainseg import evaluate
+    from brainseg.training import finish
 
     reporter.phase("exports the network and measures it on the held-out slices")
-    trainer.load_best()
-    export.export_network(
-        trainer.model,
-        run / "network",
-        name=run.name,
-        config=config,
-        split=runs.split(run),
-        heads=GateSlices.spread(data.images, data.train, data.val),
-    )
+    finish.export_best(run, trainer.model, data)
     reporter.breathe()
     result = evaluate.evaluate_run(run, progress=lambda *_: reporter.breathe())
     runs.write_evaluation(run / "result.json", result)

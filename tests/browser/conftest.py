@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUNS = {"unet": "20260101-000000-unet", "resunet": "20260101-000001-resunet"}
@@ -109,15 +109,20 @@ def server(start_server: Callable[[], Server]) -> Server:
     return start_server()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium from the system; its absence is a failure that says what to install."""
+def launch(playwright: Playwright) -> Browser:
+    """Start the system's Chromium; its absence is a failure that says what to install."""
     names = ("chromium", "chromium-browser", "google-chrome")
     found = os.environ.get("BRAINSEG_CHROMIUM") or next(filter(None, map(shutil.which, names)), "")
     if not found:
         pytest.fail("no Chromium: run tests/browser/ensure_chromium.sh, which says what to install")
+    return playwright.chromium.launch(executable_path=found, args=list(SWITCHES))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all journeys."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=list(SWITCHES))
+        chromium = launch(playwright)
         yield chromium
         chromium.close()
 

@@ -166,6 +166,27 @@ def test_a_moved_threshold_is_in_the_link_and_the_link_brings_it_back(compare, p
     assert page.locator(".scores").all_inner_texts() == moved
 
 
+def test_zoom_and_place_are_in_the_link_and_the_link_brings_them_back(compare, settled):
+    page = compare(3)
+    page.locator(".stage").first.hover(position={"x": 60, "y": 80})
+    page.mouse.wheel(0, -500)
+    page.wait_for_function("location.hash.startsWith('#view=')")
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(300)
+    before = shown(page, 1, (128, 128))
+    page.reload()
+    settled(page)
+    page.wait_for_selector(".scores")
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(300)
+    assert np.abs(shown(page, 1, (128, 128)) - before).mean() < 1
+    page.locator(".stage").first.dblclick()
+    page.wait_for_function("location.hash === ''")
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(300)
+    assert np.abs(shown(page, 1, (128, 128)) - before).mean() > 5
+
+
 def test_a_click_on_a_dot_of_the_scatter_opens_its_slice(compare, server, settled):
     page = compare(3)
     plot = page.locator(".js-plotly-plot").filter(has=page.locator(".scatterlayer")).last

@@ -103,7 +103,9 @@ def test_three_epochs_watched_across_reload_pages_and_tabs(
     wait_for_points(page, 1)
     page.get_by_role("link", name="Learn").first.click()
     settled(page)
-    page.goto(watching)
+    page.get_by_role("link", name="Train", exact=True).first.click()
+    settled(page)
+    assert watched(page) == run_id
     second_tab.goto(watching)
     for tab in (page, second_tab):
         wait_for_points(tab, 3)
@@ -175,8 +177,16 @@ def test_stop_resume_a_killed_server_and_delete(
         for tab in (page, second_tab):
             wait_for_points(tab, before + 1)
 
+        second_tab.get_by_role("button", name="Name and note").click()
+        typed = second_tab.get_by_role("dialog").get_by_label("Note")
+        typed.fill("a long thought")
         page.get_by_role("button", name="Stop", exact=False).first.click()
         press(page, "Finish the epoch and save")
+        wait_for_state(page, "Stopped")
+        second_tab.wait_for_timeout(5000)
+        expect(typed).to_have_value("a long thought")  # the end of the run closed no dialog
+        press(second_tab, "Save")
+        expect(second_tab.get_by_text("a long thought")).to_be_visible(timeout=PATIENCE_MS)
         for tab in (page, second_tab):
             wait_for_state(tab, "Stopped")
             expect(tab.get_by_role("button", name="Resume")).to_be_visible()

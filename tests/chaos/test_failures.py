@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,22 @@ def test_f8_a_kernel_that_is_not_finite_is_found_though_the_loss_stays_finite(
     tell("F8", f"NaN in a hidden kernel, average {ema_decay}", "stops within an epoch", said.value)
 
 
-def test_f8_a_rate_of_1e20_and_a_first_metric_that_is_nan(
+def _with_a_nan(**settings: Any) -> Any:
+    """Batches of which the first has one pixel that is no number."""
+    from brainseg.training.batches import Batches
+
+    class Poisoned(Batches):
+        def epoch(self, *where: Any, **options: Any) -> Iterator[Any]:
+            for number, (images, masks) in enumerate(super().epoch(*where, **options)):
+                if number == 0:
+                    images = np.array(images)
+                    images[4, 16, 16] = np.nan
+                yield images, masks
+
+    return Poisoned(**settings)
+
+
+def test_f8_a_rate_of_1e20_and_what_is_nan_in_an_image_or_the_first_metric(
     tmp_path: Path, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from brainseg.training import fit
@@ -72,6 +88,14 @@ def test_f8_a_rate_of_1e20_and_a_first_metric_that_is_nan(
     with pytest.raises(DivergedError, match="diverged at epoch 1") as rate:
         trainer.fit(data)
     tell("F8", "learning rate 1e20", "diverged, nothing bad kept", str(rate.value))
+
+    trainer, data = _trainer(tmp_path / "image")
+    with monkeypatch.context() as patched:
+        patched.setattr(fit, "Batches", _with_a_nan)
+        with pytest.raises(DivergedError, match="diverged at epoch 1") as image:
+            trainer.fit(data)
+    assert not checkpoint.exists(trainer.folder)
+    tell("F8", "NaN in one pixel of the fifth image", "stops within an epoch", str(image.value))
 
     trainer, data = _trainer(tmp_path / "metric")
     nothing = np.zeros((32, 32), np.float32)

@@ -44,6 +44,10 @@ def test_f1_a_run_killed_at_random_moments_always_goes_on(
         corrupt += logged != list(range(1, len(logged) + 1))
         _, state = checkpoint.load(run / "checkpoint")
         worst = max(worst, logged[-1] + 1 - state["epoch"])
+    before = len(epochs_of(run))
+    process.resume(run)
+    wait(lambda: len(epochs_of(run)) > before, what=runs.log_tail)  # after the last kill, too
+    assert epochs_of(run) == list(range(1, len(epochs_of(run)) + 1))
     seen = f"{kills} resumed, {corrupt} corrupt, worst {worst} finished epochs lost, {states}"
     tell("F1", f"SIGKILL at {kills} random moments", "all resume, 0 corrupt, <= 1 epoch lost", seen)
     assert corrupt == 0
@@ -99,7 +103,7 @@ def test_f3_a_stop_saves_and_leaves_with_0(make_run: MakeRun, tell: Tell, full: 
                 os.kill(runs.process_of(run).pid if to_worker else terminal.pid, signal.SIGTERM)
             else:
                 runs.request_stop(run, now=way == "now")
-            wait(lambda: _state(run) == "stopped", 60, way)
+            wait(lambda: _state(run) == "stopped", 10 if full else 60, way)
             slowest = max(slowest, time.monotonic() - begun)
             assert terminal.wait(60) == 0, way
         assert not (run / "stop").exists()

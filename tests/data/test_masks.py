@@ -111,6 +111,18 @@ def test_an_oblique_qform_alone_is_kept_to_the_bit() -> None:
 
 
 @pytest.mark.usefixtures("in_this_process")
+def test_a_nifti_file_in_a_zip_gets_its_mask_on_the_same_grid() -> None:
+    source = nifti(np.zeros((5, 4, 3), np.int16), np.diag([2.0, 1, 5, 1]))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("scan.nii.gz", source)
+    volume = readers.read(packed.getvalue(), "scan.zip")
+    assert volume.geometry_from == "NIfTI"
+    mask = a_mask(volume.voxels.shape)
+    assert masks.nifti_mask(packed.getvalue(), mask) == masks.nifti_mask(source, mask)
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_of_a_4_d_source_the_mask_is_one_volume() -> None:
     values = np.zeros((5, 6, 7, 3), np.float32)
     mask = a_mask((7, 6, 5))
@@ -159,6 +171,10 @@ def test_a_dicom_segmentation_refers_to_each_slice_of_the_series() -> None:
     assert len(found.SegmentSequence) == 1
     algorithm = found.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence[0]
     assert algorithm.AlgorithmName == "resunet"
+    assert found.SegmentSequence[0].SegmentAlgorithmType == "AUTOMATIC"
+    sources = [data for _, data in files]
+    by_hand = segmentation(masks.dicom_seg(sources, mask, model="resunet", corrected=True))
+    assert by_hand.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -218,6 +234,8 @@ def test_what_a_segmentation_needs_and_lacks_is_named() -> None:
     plain = dicom(np.zeros((6, 8), np.uint16))
     with pytest.raises(ScanError, match="lack FrameOfReferenceUID, ImageOrientationPatient"):
         masks.dicom_seg([plain], mask, model="unet")
+    assert readers.read(plain, "x").lacks[0] == "FrameOfReferenceUID"
+    assert readers.read_series(series(2, **STUDY_FIELDS)).lacks == ()
     with pytest.raises(ScanError, match="no DICOM image"):
         masks.dicom_seg([picture(np.eye(8, dtype=np.uint8))], mask, model="unet")
     files = [data for _, data in series(2, **STUDY_FIELDS)]

@@ -11,8 +11,11 @@ from PIL import Image
 from pydicom.dataset import FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    HTJ2K,
     MPEG2MPML,
     DeflatedExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     RLELossless,
@@ -224,14 +227,18 @@ def test_a_dicom_that_looks_like_a_tiff_is_a_dicom(ramp: np.ndarray) -> None:
     assert np.array_equal(readers.read(stored(ds), "x").voxels[0], ramp)
 
 
+def framed(pixels: np.ndarray, syntax: str, frame: bytes) -> FileDataset:
+    ds = dataset(pixels)
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.PixelData = encapsulate([frame])
+    ds["PixelData"].VR = "OB"
+    return ds
+
+
 def packed(pixels: np.ndarray, syntax: str, format: str, **options: object) -> FileDataset:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format, **options)
-    ds = dataset(pixels)
-    ds.file_meta.TransferSyntaxUID = syntax
-    ds.PixelData = encapsulate([buffer.getvalue()])
-    ds["PixelData"].VR = "OB"
-    return ds
+    return framed(pixels, syntax, buffer.getvalue())
 
 
 def test_compressed_pixels_are_read(ramp: np.ndarray) -> None:
@@ -243,6 +250,24 @@ def test_compressed_pixels_are_read(ramp: np.ndarray) -> None:
     runs = dataset(ramp)
     runs.compress(RLELossless)
     assert np.array_equal(readers.read(stored(runs), "x").voxels[0], ramp)
+
+
+@pytest.mark.parametrize("syntax", [HTJ2KLossless, HTJ2KLosslessRPCL, HTJ2K])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
+def test_high_throughput_jpeg_2000_is_read(ramp: np.ndarray, syntax: str, dtype: type) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    values = (ramp // 16 - (40 if dtype is np.int16 else 0)).astype(dtype)
+    found = readers.read(stored(framed(values, syntax, imagecodecs.htj2k_encode(values))), "x")
+    assert np.array_equal(found.voxels[0], values)
+
+
+def test_a_slice_of_many_bands_is_rescaled_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (31, 17)).astype(np.uint16)
+    whole = read(values, PhotometricInterpretation="MONOCHROME1", RescaleSlope="0.37")
+    monkeypatch.setattr("brainseg.data.formats.dicom._BAND_PIXELS", 40)
+    banded = read(values, PhotometricInterpretation="MONOCHROME1", RescaleSlope="0.37")
+    assert np.array_equal(whole.voxels, banded.voxels)
+    assert np.array_equal(whole.voxels[0], ((65535 - values.astype(int)) * 0.37).astype("f4"))
 
 
 def test_compressed_pixels_larger_than_the_header_says_are_not_unpacked(ramp: np.ndarray) -> None:

@@ -292,6 +292,20 @@ def _deflated_bomb(size: int) -> bytes:
     return meta[:-2] + struct.pack("<H", len(syntax)) + syntax + deflated_zeros(size)
 
 
+def _deep_png(side: int) -> bytes:
+    """A black PNG of 16-bit colour with opacity."""
+    data = bytearray(png_of(8 * side, side, side))
+    struct.pack_into(">IIBB", data, 16, side, side, 16, 6)
+    struct.pack_into(">I", data, 29, zlib.crc32(data[12:29]))
+    return bytes(data)
+
+
+def _inverted(side: int) -> bytes:
+    found = dataset(np.zeros((side, side), np.uint16), PhotometricInterpretation="MONOCHROME1")
+    found.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    return stored(found)
+
+
 def _jpeg_of(side: int) -> bytes:
     data = bytearray(picture(noise(), "JPEG"))
     struct.pack_into(">HH", data, data.index(b"\xff\xc0") + 5, side, side)
@@ -307,6 +321,8 @@ def bombs() -> Iterator[tuple[str, Callable[[], Case]]]:
     yield case("PNG 50,000 x 50,000", "a.png", lambda: png_of(50_000, 50_000, 2_000))
     yield case("PNG 9,400 x 9,400", "a.png", lambda: png_of(9_400, 9_400, 9_400))
     yield case("PNG 6,300 x 6,300", "a.png", lambda: png_of(6_300, 6_300, 6_300), READ)
+    yield case("PNG 6,300 x 6,300 of 8 bytes", "a.png", lambda: _deep_png(6_300))
+    yield case("PNG 4,400 x 4,400 of 8 bytes", "a.png", lambda: _deep_png(4_400), READ)
     yield case("JPEG header 20,000 x 20,000", "a.jpg", lambda: _jpeg_of(20_000))
     yield case("JPEG header 6,000 x 6,000", "a.jpg", lambda: _jpeg_of(6_000))
     yield case(
@@ -317,6 +333,17 @@ def bombs() -> Iterator[tuple[str, Callable[[], Case]]]:
         "TIFF with tiles of 16,384", "a.tif",
         lambda: tiff(np.zeros((64, 64), np.uint8), compression="zlib", tile=(16_384, 16_384)),
     )  # fmt: skip
+    yield case(
+        "TIFF 6,300 x 6,300 of 32 bytes", "a.tif",
+        lambda: tiff(np.broadcast_to(0.0, (6_300, 6_300, 4)), compression="zlib",
+                     photometric="rgb"),
+    )  # fmt: skip
+    yield case(
+        "TIFF 4,400 x 4,400 of doubles", "a.tif",
+        lambda: tiff(np.broadcast_to(0.0, (6, 4_400, 4_400)), compression="zlib",
+                     photometric="miniswhite"), READ,
+    )  # fmt: skip
+    yield case("DICOM 6,300 x 6,300 inverted", "a.dcm", lambda: _inverted(6_300), READ)
     yield case("DICOM deflated, 2 GB of zeros", "a.dcm", lambda: _deflated_bomb(2 << 30))
     yield case("DICOM deflated, 200 MB of zeros", "a.dcm", lambda: _deflated_bomb(200 << 20))
     yield case(
@@ -326,6 +353,10 @@ def bombs() -> Iterator[tuple[str, Callable[[], Case]]]:
     yield case(
         "NIfTI 1,200 cubed in gzip", "a.nii.gz",
         lambda: gzipped_zeros(_nifti_head((1200, 1200, 1200), np.uint8), 1200**3),
+    )  # fmt: skip
+    yield case(
+        "NIfTI of 1 GB in gzip", "a.nii.gz",
+        lambda: gzipped_zeros(_nifti_head((512, 512, 500), np.float64), 1000 << 20), READ,
     )  # fmt: skip
     yield case(
         "NIfTI small, then 2 GB of zeros", "a.nii.gz",

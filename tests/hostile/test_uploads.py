@@ -17,6 +17,7 @@ for _case in corpus.cases():
 BOMBS = dict(corpus.bombs())
 QUICK_BOMBS = (
     "PNG 50,000 x 50,000",
+    "PNG 6,300 x 6,300 of 8 bytes",
     "JPEG header 6,000 x 6,000",
     "DICOM deflated, 2 GB of zeros",
     "NIfTI 1,200 cubed in gzip",

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from brainseg import metrics, palette
+from brainseg import metrics, palette, scoring
 from brainseg.errors import DataError
 from brainseg.networks import NetworkRef
 from brainseg.types import CaseScore, Evaluation, Prediction
-from ui import compare_scores, compare_view, widgets
+from ui import compare_scores, compare_view, evaluate_progress, widgets
 from ui.cases import Case
 
 
@@ -22,7 +22,7 @@ def no_scoring_outlives_its_test():
     """Scores are made by threads of the server; here they end with the test."""
     yield
     wait_for_scores()
-    compare_scores._jobs.clear()
+    scoring._jobs.clear()
 
 
 def wait_for_scores() -> None:
@@ -171,7 +171,7 @@ def test_the_tour_goes_on_and_starts_again_after_anything_else(scored):
 
 @pytest.mark.usefixtures("demo", "networks")
 def test_until_there_are_scores_the_tour_waits_and_the_slice_does_not(alone, monkeypatch):
-    monkeypatch.setattr(compare_scores, "AT_ONCE", 0)
+    monkeypatch.setattr(evaluate_progress, "AT_ONCE", 0)
     app = alone("compare")
     assert app.get("bidi_component")
     assert app.button(key="compare.differ").disabled
@@ -202,16 +202,6 @@ def test_the_orders_take_a_painted_tumour_free_slice_for_wrong_and_a_clean_one_f
     second = evaluation_of(score(1, 0.8), score(2, 0.2), score(3, 0.0, 0), score(4, 0.0, 0))
     assert compare_scores.most_different((first, second)) == [3, 1]
     assert compare_scores.worst((first, second)) == [4, 2, 3, 1]
-    assert [p.number for p in compare_scores.points((first, second))] == [1, 2]
-
-
-def test_what_is_told_of_the_scatter_counts_misses_and_who_is_ahead():
-    first = evaluation_of(score(1, 0.0), score(2, 0.7), score(3, 0.0), score(4, None, 0))
-    second = evaluation_of(score(1, 0.0), score(2, 0.5), score(3, 0.9), score(4, None, 0))
-    told = compare_scores.told((first, second), ("A", "B"))
-    assert "A is ahead on 1 of 3 slices, B on 1" in told
-    assert "2 by A, 1 by B, 1 by both" in told
-    assert "1 tumour-free" in told
 
 
 def test_the_sweep_is_the_dice_of_the_mask_at_every_threshold():

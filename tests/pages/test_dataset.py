@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -7,14 +8,17 @@ import pytest
 pytestmark = pytest.mark.usefixtures("demo", "networks")
 
 
-def opens(app):
-    return [b for b in app.button if b.key and b.key.startswith("dataset.open.")]
+def cards(app):
+    """The cards of the gallery as the browser gets them."""
+    sent = [json.loads(part.proto.json or "null") for part in app.get("bidi_component")]
+    return next((one["cards"] for one in sent if one and "cards" in one), [])
 
 
 def test_the_gallery_shows_every_slice_of_the_demo(alone, assert_frame, text_of):
     app = alone("dataset")
     assert_frame(app)
-    assert len(opens(app)) == 24
+    assert [card["number"] for card in cards(app)] == list(range(24))
+    assert all(card["picture"].startswith("data:image/webp;base64,") for card in cards(app))
     assert "Synthetic demo data" in text_of(app)
 
 
@@ -22,46 +26,96 @@ def test_dataset_through_the_app(through_app, assert_frame):
     assert_frame(through_app("dataset"))
 
 
-def test_filters_leave_what_they_say(alone):
+def test_facets_narrow_together_and_are_taken_away_at_once(alone):
     app = alone("dataset")
     app.pills(key="dataset.tumour").set_value(["glioma"]).run()
-    shown = opens(app)
-    assert 0 < len(shown) < 24
-    assert all(button.label.endswith("glioma") for button in shown)
+    gliomas = cards(app)
+    assert 0 < len(gliomas) < 24
+    assert {card["note"] for card in gliomas} == {"glioma"}
+    app.pills(key="dataset.plane").set_value(["axial"]).run()
+    assert len(cards(app)) < len(gliomas)
+    app.button(key="dataset.clear").click().run()
+    assert len(cards(app)) == 24
 
 
-def test_sorting_by_size_leaves_out_slices_without_tumour(alone):
-    app = alone("dataset")
-    app.selectbox(key="dataset.order").set_value("Largest tumour").run()
-    assert not app.exception
-    shown = opens(app)
-    assert shown
-    assert not any("no tumour" in button.label for button in shown)
+def test_the_address_reproduces_filters_and_order(alone):
+    app = alone("dataset", dataset__tumour="glioma", dataset__order="Tumour size",
+                dataset__down="true")  # fmt: skip
+    assert app.pills(key="dataset.tumour").value == ["glioma"]
+    assert app.toggle(key="dataset.down").value
+    shown = [card["number"] for card in cards(app)]
+    assert {card["note"] for card in cards(app)} == {"glioma"}
+    app.toggle(key="dataset.down").set_value(False).run()
+    assert [card["number"] for card in cards(app)] == shown[::-1]
 
 
-def test_opening_a_slice_shows_its_maps_and_the_way_back(alone):
-    app = alone("dataset")
-    opens(app)[3].click().run()
-    assert not app.exception
-    assert app.get("bidi_component")
-    assert app.selectbox(key="dataset.slice").value is not None
-    app.button(key="dataset.back").click().run()
-    assert len(opens(app)) == 24
+def test_slices_without_tumour_have_the_smallest_size(alone):
+    app = alone("dataset", dataset__order="Tumour size")
+    notes = [card["note"] for card in cards(app)]
+    none = notes.count("no tumour")
+    assert none
+    assert notes[:none] == ["no tumour"] * none
 
 
-def test_the_address_opens_a_slice(alone):
+def test_an_opened_slice_shows_its_maps_and_the_way_through(alone, text_of):
     app = alone("dataset", dataset__slice="5")
+    assert not app.exception
     assert app.selectbox(key="dataset.slice").value == 5
-    assert not opens(app)
+    sent = [json.loads(part.proto.json or "null") for part in app.get("bidi_component")]
+    shown = next(one for one in sent if one and "panels" in one)
+    titles = ["Image", "True mask", "Saliency map 1", "Saliency map 2"]
+    assert [panel["title"] for panel in shown["panels"]] == titles
+    assert [one["kind"] for one in shown["layers"]] == ["mask", "map", "map", "value"]
+    assert "(estimated)" in text_of(app)
+    assert len(cards(app)) == 3  # of the same patient
+    app.button(key="dataset.next").click().run()
+    assert app.selectbox(key="dataset.slice").value == 6
+    app.button(key="dataset.back").click().run()
+    assert len(cards(app)) == 24
 
 
-def test_the_files_view_lists_problems_by_name(alone, demo, tmp_path, monkeypatch):
+def test_what_the_network_sees_is_shown_beside_the_file(alone):
+    app = alone("dataset", dataset__slice="5", dataset__pictures="What the network sees")
+    assert not app.exception
+    sent = [json.loads(part.proto.json or "null") for part in app.get("bidi_component")]
+    shown = next(one for one in sent if one and "panels" in one)
+    titles = ["The file, 512 x 512", "The input, 256 x 256"]
+    assert [panel["title"] for panel in shown["panels"]] == titles
+
+
+def test_statistics_follow_the_filters(alone, text_of):
+    app = alone("dataset", dataset__view="Statistics", dataset__tumour="glioma")
+    assert not app.exception
+    assert len(app.get("plotly_chart")) >= 5
+    assert "slices that fit the filters" in text_of(app)
+
+
+def test_a_folder_of_plain_pairs_has_no_facets_it_knows_nothing_of(
+    alone, demo, tmp_path, monkeypatch
+):
+    own = tmp_path / "own"
+    for name in ("images", "masks"):
+        (own / name).mkdir(parents=True)
+    for number, name in enumerate(("ann", "bob", "cem")):
+        shutil.copy(demo / "images" / f"{number}.png", own / "images" / f"{name}.png")
+        shutil.copy(demo / "masks" / f"{number}_mask.png", own / "masks" / f"{name}.png")
+    monkeypatch.setenv("BRAINSEG_DATA", str(own))
+    app = alone("dataset")
+    assert not app.exception
+    assert len(cards(app)) == 3
+    keys = {widget.key for widget in (*app.pills, *app.selectbox)}
+    assert not keys & {"dataset.tumour", "dataset.patient", "dataset.fold"}
+    app.selectbox(key="dataset.slice").set_value(cards(app)[0]["number"]).run()
+    assert not app.exception
+
+
+def test_the_health_view_lists_problems_by_name(alone, demo, tmp_path, monkeypatch):
     broken = tmp_path / "broken"
     shutil.copytree(demo, broken)
     next((broken / "masks").iterdir()).unlink()
     (broken / "images" / "notes.txt").write_text("stray")
     monkeypatch.setenv("BRAINSEG_DATA", str(broken))
-    app = alone("dataset", dataset__view="Files")
+    app = alone("dataset", dataset__view="Health")
     assert not app.exception
     assert "missing mask" in set(app.dataframe[-1].value["Problem"])
 
@@ -71,7 +125,7 @@ def test_checking_every_file_finds_the_one_that_does_not_open(alone, demo, tmp_p
     shutil.copytree(demo, broken)
     (broken / "images" / "3.png").write_bytes(b"not a picture")
     monkeypatch.setenv("BRAINSEG_DATA", str(broken))
-    app = alone("dataset", dataset__view="Files")
+    app = alone("dataset", dataset__view="Health")
     app.button(key="dataset.check").click().run()
     assert not app.exception
     assert app.dataframe[-1].value["File"].str.endswith("3.png").any()
@@ -84,4 +138,4 @@ def test_an_unreadable_image_does_not_break_the_gallery(alone, demo, tmp_path, m
     monkeypatch.setenv("BRAINSEG_DATA", str(broken))
     app = alone("dataset")
     assert not app.exception
-    assert sum("cannot be read" in caption.value for caption in app.caption) == 1
+    assert sum(card["picture"] is None for card in cards(app)) == 1

@@ -1,60 +1,184 @@
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Callable
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from brainseg import networks, paths, runs
+from brainseg import evaluate, networks, paths, runs, scoring
 from brainseg.data.catalog import read_catalog
+from brainseg.scores import SYMMETRY_NAMES
+from brainseg.training.planning import TUMOUR_FREE_FIRST, open_data
 from brainseg.training.recipes import recipe
-from brainseg.types import CaseScore, Evaluation, Split
-from ui import evaluation
+from brainseg.types import Split
+from ui import evaluate_progress, evaluation
 
 Open = Callable[..., AppTest]
 
 
-def case(number: int, dice: float | None, truth_px: int, predicted_px: int = 5) -> CaseScore:
-    return CaseScore(
-        number=number, tumour="glioma" if truth_px else "none", patient="p", truth_px=truth_px,
-        predicted_px=predicted_px, dice=dice, iou=dice, precision=None, sensitivity=dice,
-        specificity=1.0, accuracy=0.99, background_accuracy=0.98,
-    )  # fmt: skip
+@pytest.fixture(autouse=True)
+def no_scoring_outlives_its_test() -> Iterator[None]:
+    """Scores are made by a thread of the server; here it ends with the test."""
+    yield
+    wait_for_scores()
+    scoring._jobs.clear()
 
 
-def made(model: str = "UNet") -> Evaluation:
-    summary = {"dice": 0.4, "dice_low": 0.3, "dice_high": 0.5, "misses": 0.5, "iou": None}
-    return Evaluation(
-        model=model, data="demo", threshold=0.5, orientation="file",
-        cases=(case(1, 0.0, 50), case(2, 0.8, 50), case(3, None, 0), case(4, None, 0, 0)),
-        summary=summary, by_tumour={"glioma": {"dice": 0.4, "slices": 2}},
-    )  # fmt: skip
+def wait_for_scores() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "scoring":
+            thread.join(timeout=120)
+            assert not thread.is_alive()
 
 
-def test_both_networks_are_scored_on_the_demo_at_once(
-    demo: Path, networks: Path, alone: Open, assert_frame: Callable[[AppTest], None],
-    text_of: Callable[[AppTest], str],
-) -> None:  # fmt: skip
-    app = alone("evaluate")
+@pytest.fixture
+def scored(alone: Open) -> Open:
+    """Open the screen with an address of one's own, and again once there are scores."""
+
+    def open_screen(**query: str) -> AppTest:
+        app = alone("evaluate", **query)
+        wait_for_scores()
+        return app.run()
+
+    return open_screen
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_both_networks_are_scored_on_the_demo_at_once(scored, assert_frame, text_of) -> None:
+    app = scored()
     assert_frame(app)
     assert [metric.label for metric in app.metric] == ["UNet", "ResUNet"]
     assert all(0.0 <= float(metric.value) <= 1.0 for metric in app.metric)
     assert "Mean Dice per slice" in text_of(app)
-    assert len(app.get("plotly_chart")) == 3
-    kept = list((paths.cache() / "evaluations").glob("*.json"))
-    assert len(kept) == 2
+    assert "Tumour-free slices with a tumour painted on" in text_of(app)
+    kept = [runs.read_evaluation(p) for p in (paths.cache() / "evaluations").glob("*.json")]
+    shown = {m.label: m.value for m in app.metric}
+    assert sorted(shown.values()) == sorted(f"{e.summary['dice']:.3f}" for e in kept)
 
 
-def test_the_second_visit_computes_nothing(
-    demo: Path, networks: Path, alone: Open, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("demo", "networks")
+def test_every_section_opens_and_the_second_visit_computes_nothing(
+    scored, assert_frame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone("evaluate")
-    monkeypatch.setattr(evaluation, "compute", lambda *_: pytest.fail("computed again"))
-    assert not alone("evaluate").exception
+    app = scored()
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: pytest.fail("computed again"))
+    charts = {
+        "Groups": 1, "Distribution": 3, "Head to head": 1, "Probabilities": 3, "Gallery": 0,
+        "Misses and false alarms": 0, "Symmetries": 0, "Export": 0,
+    }  # fmt: skip
+    for section, count in charts.items():
+        app.button_group(key="evaluate.section").set_value(section).run()
+        assert_frame(app)
+        assert len(app.get("plotly_chart")) == count, section
+    assert len(app.get("download_button")) == 4
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_groups_are_by_kind_plane_size_and_patient(scored, assert_frame) -> None:
+    app = scored(evaluate__section="Groups")
+    for by, title in (("plane", "Plane"), ("size", "Size of the tumour")):
+        app.button_group(key="evaluate.by").set_value(by).run()
+        assert_frame(app)
+        rows = app.table[0].value
+        assert list(rows.columns)[:3] == [title, "Network", "Slices"]
+        assert set(rows["Network"]) == {"UNet", "ResUNet"}
+    app.button_group(key="evaluate.by").set_value("patient").run()
+    patients = app.dataframe[0].value
+    dices = list(patients["Dice, UNet"].dropna())
+    assert len(dices) > 2
+    assert dices == sorted(dices)
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_a_large_scoring_is_asked_for_shown_and_cancelled(
+    alone: Open, text_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    real = evaluate.score
+
+    def slow(*args, **options):
+        assert gate.wait(60)
+        return real(*args, **options)
+
+    monkeypatch.setattr(evaluate, "score", slow)
+    monkeypatch.setattr(evaluate_progress, "AT_ONCE", 0)
+    app = alone("evaluate")
+    assert not app.metric
+    app.button(key="evaluate.score").click().run()
+    assert "of 48 predictions" in app.get("progress")[0].proto.text
+    elsewhere = alone("evaluate")  # another session sees the same scoring
+    assert elsewhere.button(key="evaluate.cancel")
+    app.button(key="evaluate.cancel").click()
+    app.run()
+    gate.set()
+    wait_for_scores()
+    app = alone("evaluate")
+    assert "Cancelled" in text_of(app)
+    assert not list((paths.cache() / "evaluations").glob("*"))
+    app.button(key="evaluate.score").click().run()
+    wait_for_scores()
+    assert len(app.run().metric) == 2
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_the_walk_goes_through_every_false_alarm(scored, text_of) -> None:
+    app = scored(evaluate__section="Misses and false alarms")
+    app.button_group(key="evaluate.error_kind").set_value("False alarms").run()
+    count = len(app.dataframe[0].value)
+    assert count > 1
+    seen = []
+    for place in range(count):
+        assert f"{place + 1} of {count}" in text_of(app)
+        links = [link.proto for link in app.get("page_link")]
+        seen += [link.query_string for link in links if link.label == "Open in Compare"]
+        app.button(key="evaluate.next").click().run()
+    assert len(set(seen)) in (0, count)  # 0 where the screen runs alone: there is nowhere to go
+    assert f"1 of {count}" in text_of(app)
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_the_eight_symmetries_are_scored_on_demand(scored, text_of) -> None:
+    app = scored(evaluate__section="Symmetries")
+    before = len(list((paths.cache() / "evaluations").glob("*.json")))
+    app.button(key="evaluate.symmetries.score").click().run()
+    wait_for_scores()
+    rows = app.run().table[0].value
+    assert len(rows) == 9
+    assert list(rows["Orientation"])[-1] == "Spread of the mean Dice"
+    made = len(list((paths.cache() / "evaluations").glob("*.json"))) - before
+    assert made == 2 * (len(SYMMETRY_NAMES) - 1)  # as the files lie is one of the eight
+
+
+def test_a_folder_without_masks_can_be_vouched_for(
+    demo: Path, networks: Path, scored: Open, tmp_path: Path, monkeypatch, text_of
+) -> None:
+    free = tmp_path / "free"
+    shutil.copytree(demo / "images", free / "images")
+    monkeypatch.setenv("BRAINSEG_DATA", str(free))
+    app = scored(evaluate__dataset="free")
+    assert "No slice here has a known mask" in text_of(app)
+    app.checkbox(key="evaluate.free_itself").check().run()
+    wait_for_scores()
+    app.run()
+    assert all(metric.value.endswith("%") for metric in app.metric)
+    assert "tumour-free slices on which something was painted" in text_of(app)
+    monkeypatch.setenv("BRAINSEG_DATA", f"{demo}:{free}")
+    app = scored(evaluate__dataset=demo.name, evaluate__free="free")
+    assert "All slices with a known mask (48)" in app.selectbox(key="evaluate.part").options
+
+
+def test_a_slice_of_an_added_folder_is_found_under_its_own_number(demo: Path) -> None:
+    catalogs = open_data(demo, demo)
+    view = evaluation.View(
+        refs=(), catalogs=tuple(catalogs), datasets=("Demo", "Free"), numbers=(), part="",
+        results=(),
+    )  # fmt: skip
+    assert view.home(3)[1:] == ("Demo", 3)
+    assert view.home(TUMOUR_FREE_FIRST + 3)[1:] == ("Free", 3)
 
 
 def test_without_networks_it_offers_to_train(
@@ -91,7 +215,7 @@ def run_ref(demo: Path, tiny_networks: Path) -> networks.NetworkRef:
 
 
 def test_a_run_offers_its_own_test_slices_first(demo: Path, run_ref: networks.NetworkRef) -> None:
-    labels = list(evaluation.choices([run_ref], read_catalog(demo)))
+    labels = list(evaluation.choices([run_ref], [read_catalog(demo)]))
     assert labels[0].startswith("Test slices")
     assert labels[1].startswith("Validation slices")
     assert labels[-1].startswith("All slices")
@@ -100,10 +224,10 @@ def test_a_run_offers_its_own_test_slices_first(demo: Path, run_ref: networks.Ne
 def test_training_slices_are_counted_as_seen(demo: Path, run_ref: networks.NetworkRef) -> None:
     catalog = read_catalog(demo)
     everything = tuple(sample.number for sample in catalog.with_truth)
-    seen = evaluation.seen_in_training(run_ref, catalog, everything)
+    seen = evaluation.seen_in_training(run_ref, [catalog], everything)
     assert seen == len(everything) - 2
     test = runs.split(run_ref.folder.parent).test
-    assert evaluation.seen_in_training(run_ref, catalog, test) == 0
+    assert evaluation.seen_in_training(run_ref, [catalog], test) == 0
 
 
 def test_the_screen_warns_of_slices_that_were_trained_on(
@@ -119,33 +243,10 @@ def test_the_screen_warns_of_slices_that_were_trained_on(
 def test_the_runs_own_result_is_shown(demo: Path, run_ref: networks.NetworkRef) -> None:
     run, catalog = run_ref.folder.parent, read_catalog(demo)
     numbers = runs.split(run).test
-    cases = tuple(case(number, 0.5, 10) for number in numbers)
-    result = Evaluation(
-        model="x", data="demo", threshold=0.5, orientation="file", cases=cases, summary={},
-        by_tumour={},
-    )  # fmt: skip
+    result = evaluate.evaluate_run(run)
     runs.write_evaluation(run / "result.json", result)
-    found = evaluation.kept(run_ref, catalog, numbers)
-    assert found is not None
-    assert found.cases == cases
-    assert found.model == run_ref.label
-
-
-def test_undefined_scores_are_dashes() -> None:
-    row = {row["Score"]: row["UNet"] for row in evaluation.table([made()])}
-    assert row["IoU (Jaccard)"] == "–"  # noqa: RUF001
-    assert row["Mean Dice per slice"] == "0.400 (0.30 to 0.50)"
-    assert row["Tumours missed altogether"] == "50.0%"
-
-
-def test_worst_cases_are_the_lowest_dice_or_the_largest_false_alarm() -> None:
-    assert [c.number for c in evaluation.worst(made(), tumour_free=False)] == [1, 2]
-    assert [c.number for c in evaluation.worst(made(), tumour_free=True)] == [3]
-
-
-def test_downloads_hold_every_case() -> None:
-    rows = list(csv.DictReader(io.StringIO(evaluation.as_csv([made("UNet"), made("ResUNet")]))))
-    assert len(rows) == 8
-    assert rows[0]["dice"] == "0.0"
-    assert rows[2]["dice"] == ""
-    assert len(json.loads(evaluation.as_json([made()]))[0]["cases"]) == 4
+    found = evaluation.kept(run_ref, [catalog], numbers)
+    assert found == replace(result, model=run_ref.label)
+    older = replace(result, thresholds=None)  # of a version that counted less: scored again
+    runs.write_evaluation(run / "result.json", older)
+    assert evaluation.kept(run_ref, [catalog], numbers) is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import threading
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ from brainseg.data.masks import png_mask
 from brainseg.errors import NetworkError
 from brainseg.networks import NetworkRef
 from brainseg.types import Volume
+from tests.data.scan_files import dicom
 from ui import pictures, segment_corrections, segment_exports
 from ui.segment_levels import SliceLevels
 from ui.segment_study import Finding, Look, Study
@@ -108,6 +110,27 @@ def test_a_volume_is_segmented_whole_and_measured(alone, text_of, real_data):
     labels = [button.proto.label for button in app.get("download_button")]
     assert "UNet NIfTI mask" in labels
     assert not any("DICOM" in label for label in labels)
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_frames_that_lie_nobody_knows_how_far_apart_have_areas_and_no_volume(alone, text_of, png):
+    grey = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
+    frames = dicom(np.stack([grey] * 3).astype(np.uint16), PixelSpacing=[0.5, 0.5])
+    app = alone("segment", segment__source="My own scan")
+    app.file_uploader(key="segment.upload").upload("a.dcm", frames).run()
+    assert "pixels of 0.50 by 0.50 mm, an unknown distance from slice to slice" in text_of(app)
+    for _ in range(60):
+        if app.get("dataframe"):
+            break
+        app.run()
+    assert not app.exception
+    assert set(app.dataframe[0].value["Volume"]) == {"\N{EN DASH}"}
+    assert "no ml" in text_of(app)
+    button = next(b for b in app.get("download_button") if b.proto.label == "UNet DICOM SEG")
+    assert button.proto.disabled  # and not one that fails when it is pressed
+    assert "their headers lack FrameOfReferenceUID" in button.proto.help
+    app.toggle(key="segment.surface").set_value(True).run()
+    assert not app.exception
 
 
 @pytest.mark.usefixtures("demo", "networks")
@@ -238,6 +261,22 @@ def test_a_corrected_slice_is_what_counts_and_what_the_report_tells():
     assert told["results"][0]["slices_corrected_by_hand"] == [7]
     assert told["gate"] is None
     assert "not a medical device" in told["disclaimer"]
+
+
+@pytest.mark.parametrize("spacing", [None, (math.nan, 0.5, 0.5), (4.0, 0.5, 0.5)])
+def test_a_report_is_plain_json_and_what_is_not_known_is_null(spacing):
+    volume = Volume(voxels=np.zeros((1, 4, 5), np.float32), spacing_mm=spacing)
+    ref = NetworkRef(name="unet", label="UNet", folder=Path(), kind="shipped")
+    slices = SliceLevels((1, 4, 5), Steps())
+    finding = Finding(ref=ref, colour="#56B4E9", fingerprint="f", slices=slices)
+    slices.of(0)
+    made = segment_exports.report(Study(name="x", scene="s", volume=volume), [finding],
+                                  Look(index=0, threshold=0.5))  # fmt: skip
+    assert b"NaN" not in made
+    told = json.loads(made)
+    known = spacing and [None if math.isnan(mm) else mm for mm in spacing]
+    assert told["scan"]["spacing_mm"] == known
+    assert (told["results"][0]["area_mm2"] is None) == (spacing is None)
 
 
 @pytest.mark.parametrize("threshold", [0.005, 0.3, 0.5, 0.7, 0.995])

@@ -16,7 +16,7 @@ from brainseg.training import estimate, process, queue
 from brainseg.training.estimate import Measurement
 from brainseg.training.recipes import recipe
 from brainseg.types import Split
-from ui import training_estimate, training_words
+from ui import training_estimate, training_news, training_words
 
 Open = Callable[..., AppTest]
 SPLIT = Split(train=(0, 1), val=(2,), test=(3,), seed=0, unit="patient")
@@ -87,6 +87,8 @@ def test_the_command_line_follows_the_form(demo: Path, alone: Open) -> None:
     command = app.code[0].value
     assert "--model resunet --recipe quick" in command
     assert "--base 4" in command
+    app.checkbox(key="train.quick.tensorboard").check().run()
+    assert "--tensorboard" in app.code[0].value
 
 
 def test_a_size_that_does_not_pool_is_one_sentence_at_the_form(demo: Path, alone: Open) -> None:
@@ -108,6 +110,18 @@ def test_the_form_says_how_the_data_is_divided(
     words = text_of(app)
     assert "slices to learn from" in words
     assert "divided by patient" in words
+
+
+def test_several_gpus_can_share_a_run_unless_its_loss_needs_the_whole_batch(
+    demo: Path, alone: Open, monkeypatch: pytest.MonkeyPatch
+):
+    assert "train.quick.mirrored" not in [toggle.key for toggle in alone("train").toggle]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    app = alone("train")
+    app.toggle(key="train.quick.mirrored").set_value(True).run()
+    assert "--mirrored" in app.code[0].value
+    app.button_group(key="train.recipe").set_value("document").run()
+    assert app.toggle(key="train.document.mirrored").disabled
 
 
 def test_tuning_starts_from_trained_weights_in_smaller_steps(
@@ -222,6 +236,21 @@ def test_the_run_in_the_address_is_the_one_that_is_shown(demo: Path, alone: Open
     for _ in range(2):  # a reload, or a second tab
         app = alone("train", train__run=first.name)
         assert app.selectbox(key="train.watched").value == first.name
+
+
+def test_who_comes_back_by_the_menu_sees_what_was_left(
+    demo: Path, through_app: Open
+) -> None:  # fmt: skip
+    first, second, _ = make_run("unet", 2), make_run("resunet", 3), make_run("unet", 4)
+    app = through_app("train")
+    app.selectbox(key="train.watched").set_value(first.name).run()
+    app.multiselect(key="train.with").set_value([second.name]).run()
+    app.query_params.clear()
+    app.switch_page("pages/learn.py").run()
+    app.query_params.clear()  # as the menu's links do
+    app.switch_page("pages/train.py").run()
+    assert app.selectbox(key="train.watched").value == first.name
+    assert app.multiselect(key="train.with").value == [second.name]
 
 
 def test_curves_of_several_runs_lie_over_each_other(demo: Path, alone: Open) -> None:
@@ -372,6 +401,50 @@ def test_a_run_that_ends_while_one_watches_is_announced_once(
     assert text_of(app).count("has finished") == 1
 
 
+def test_a_run_that_ends_is_announced_on_another_screen_once(
+    demo: Path, through_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("unet", 3, "running")
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    app = through_app("train")
+    app.switch_page("pages/learn.py").run()
+    assert not app.toast
+    runs.append_event(run, {"kind": "state", "state": "finished", "time": time.time()})
+    app.run()
+    assert len(app.toast) == 1
+    app.run()
+    assert not app.toast
+    app.switch_page("pages/train.py").run()
+    assert not app.exception
+    assert not app.toast
+
+
+def test_a_run_that_ends_closes_no_dialog(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, drawn = make_run("unet", 1, "running"), []
+    monkeypatch.setattr(training_news.st, "rerun", lambda **_: drawn.append(1))
+    monkeypatch.setattr(training_news.st, "session_state", {})
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    training_news.remember(runs.list_runs())
+    training_news.look()
+    assert not drawn
+    runs.append_event(run, {"kind": "state", "state": "finished", "time": time.time()})
+    training_news.st.session_state[training_news.ASKING] = True
+    training_news.look()
+    assert not drawn
+    training_news.st.session_state[training_news.ASKING] = False
+    training_news.look()
+    assert drawn
+
+
+def test_an_open_dialog_is_known_until_it_closes(demo: Path, alone: Open) -> None:
+    make_run("unet", 1)
+    app = alone("train")
+    app.button(key="train.label.open").click().run()
+    assert app.session_state[training_news.ASKING]
+    app.run()
+    assert not app.session_state[training_news.ASKING]
+
+
 def test_a_torn_log_still_renders(demo: Path, alone: Open) -> None:
     run = make_run("unet", 2)
     with (run / "events.jsonl").open("ab") as log:
@@ -400,3 +473,28 @@ def test_durations_are_said_in_words(seconds: float, words: str) -> None:
 )  # fmt: skip
 def test_estimates_have_no_digits_that_nobody_can_know(seconds: float, words: str) -> None:
     assert training_words.roughly(seconds) == words
+
+
+def test_maps_can_be_further_channels_where_the_dataset_has_them(
+    demo: Path, alone: Open, started: list[Path]
+) -> None:
+    app = alone("train")
+    chosen = next(box for box in app.selectbox if box.label == "Saliency maps beside the scan")
+    assert not chosen.disabled
+    chosen.select("both").run()
+    assert '--saliency "both"' in app.code[0].value
+    app.button(key="train.start").click().run()
+    assert [runs.config(run).saliency for run in started] == ["both"]
+
+
+def test_without_maps_the_choice_is_disabled(
+    demo: Path, alone: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / "plain" / folder).parent.mkdir(exist_ok=True)
+        (tmp_path / "plain" / folder).symlink_to(demo / folder)
+    monkeypatch.setenv("BRAINSEG_DATA", str(tmp_path / "plain"))
+    app = alone("train")
+    chosen = next(box for box in app.selectbox if box.label == "Saliency maps beside the scan")
+    assert chosen.disabled
+    assert chosen.value == "none"

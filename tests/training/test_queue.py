@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from brainseg import liveness
 from brainseg.training import queue
 
 
@@ -15,6 +17,11 @@ def one_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _runs(tmp_path: Path, count: int) -> list[Path]:
     return [tmp_path / f"run-{number}" for number in range(count)]
+
+
+def _free(devices: Sequence[queue.Device]) -> None:
+    for device in devices:
+        os.close(device.handle)
 
 
 def test_places_follow_the_order_of_arrival(tmp_path: Path):
@@ -29,24 +36,23 @@ def test_places_follow_the_order_of_arrival(tmp_path: Path):
 
 def test_only_the_first_gets_the_device_and_the_next_when_it_is_free(tmp_path: Path):
     first, second = (queue.draw(run) for run in _runs(tmp_path, 2))
-    assert queue.try_to_leave(second) is None
-    device = queue.try_to_leave(first)
-    assert device is not None
-    assert device.name == "cpu"
-    assert queue.try_to_leave(second) is None
-    os.close(device.handle)
+    assert not queue.try_to_leave(second)
+    devices = queue.try_to_leave(first)
+    assert [device.name for device in devices] == ["cpu"]
+    assert not queue.try_to_leave(second)
+    _free(devices)
     again = queue.try_to_leave(second)
-    assert again is not None
-    os.close(again.handle)
+    assert again
+    _free(again)
 
 
 def test_whoever_dies_while_waiting_blocks_nobody(tmp_path: Path):
     dead, second = (queue.draw(run) for run in _runs(tmp_path, 2))
     os.close(dead.handle)  # what the system does when its process ends
     assert dead.path.exists()
-    device = queue.try_to_leave(second)
-    assert device is not None
-    os.close(device.handle)
+    devices = queue.try_to_leave(second)
+    assert devices
+    _free(devices)
     third = queue.draw(tmp_path / "third")  # this also clears the dead ticket away
     assert (queue.place(tmp_path / "third"), queue.place(tmp_path / "run-0")) == (1, None)
     third.give_back()
@@ -54,17 +60,36 @@ def test_whoever_dies_while_waiting_blocks_nobody(tmp_path: Path):
 
 def test_giving_up_leaves_the_queue(tmp_path: Path):
     first, second = (queue.draw(run) for run in _runs(tmp_path, 2))
-    assert queue.wait(second, pause=lambda: True) is None
+    assert queue.wait(second, pause=lambda: True) == ()
     assert not second.path.exists()
     first.give_back()
 
 
 def test_several_gpus_serve_the_queue_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1, 3")
-    devices = [queue.try_to_leave(queue.draw(run)) for run in _runs(tmp_path, 2)]
+    devices = [d for run in _runs(tmp_path, 2) for d in queue.try_to_leave(queue.draw(run))]
     third = queue.draw(tmp_path / "third")
     assert [device.name for device in devices] == ["gpu-1", "gpu-3"]
-    assert queue.try_to_leave(third) is None
+    assert not queue.try_to_leave(third)
     third.give_back()
-    for device in devices:
-        os.close(device.handle)
+    _free(devices)
+
+
+def test_a_run_that_wants_every_gpu_takes_all_or_none_and_nobody_overtakes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    at_work, wide, behind = (queue.draw(run) for run in _runs(tmp_path, 3))
+    busy = queue.try_to_leave(at_work)
+    assert not queue.try_to_leave(wide, every=True)
+    held = [liveness.is_held(queue._lock_of(name)) for name in queue.device_names()]
+    assert held == [True, False, False]  # it keeps nothing that it cannot use yet
+    assert not queue.try_to_leave(behind)  # though two are free
+    _free(busy)
+    devices = queue.try_to_leave(wide, every=True)
+    assert [device.name for device in devices] == ["gpu-0", "gpu-1", "gpu-2"]
+    assert not queue.try_to_leave(behind)
+    _free(devices[1:])
+    last = queue.try_to_leave(behind)
+    assert [device.name for device in last] == ["gpu-1"]
+    _free([*last, devices[0]])

@@ -44,9 +44,22 @@ def test_values_out_of_range_are_refused_by_name(name: str, value: object):
         recipe("quick", model="unet", data="x", **{name: value})
 
 
+def test_a_divided_batch_is_refused_where_the_loss_needs_the_whole_of_it():
+    assert recipe("quick", model="unet", data="x", mirrored=True).mirrored
+    with pytest.raises(ConfigError, match="choose the loss dice or dice_ce"):
+        recipe("document", model="unet", data="x", mirrored=True)
+
+
 def test_the_shown_command_gives_the_same_configuration():
     config = recipe(
-        "document", model="resunet", data="/a b/c", epochs=300, initial="unet", val_is_test=False
+        "document",
+        model="resunet",
+        data="/a b/c",
+        epochs=300,
+        initial="unet",
+        val_is_test=False,
+        loss="dice",
+        mirrored=True,
     )
     words = shlex.split(command(config))
     options = cli.parser().parse_args(words[3:])

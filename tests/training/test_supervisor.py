@@ -7,7 +7,7 @@ import pytest
 
 from brainseg import liveness, runs
 from brainseg.errors import RunError
-from brainseg.training import process, supervisor
+from brainseg.training import process, queue, supervisor
 from brainseg.training.recipes import recipe
 from brainseg.types import Split
 
@@ -36,6 +36,13 @@ def test_how_a_worker_ended_is_said(
 ):
     monkeypatch.setattr(supervisor, "_out_of_memory_kills", lambda: kills[1])
     assert supervisor._how_it_ended(code, kills[0]) == said
+
+
+def test_the_worker_sees_the_gpus_of_its_run_and_no_other():
+    gpus = [queue.Device(name=name, handle=-1) for name in ("gpu-1", "gpu-GPU-5f", "cpu")]
+    assert supervisor._only(gpus[:1]) == {"CUDA_VISIBLE_DEVICES": "1"}
+    assert supervisor._only(gpus[:2]) == {"CUDA_VISIBLE_DEVICES": "1,GPU-5f"}
+    assert supervisor._only(gpus[2:]) == {}
 
 
 def test_a_stop_while_waiting_is_obeyed_and_leaves_no_lock(

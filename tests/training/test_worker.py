@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -10,7 +11,7 @@ import pytest
 
 from brainseg import liveness, networks, runs
 from brainseg.errors import RunError
-from brainseg.training import process
+from brainseg.training import devices, process, worker
 from brainseg.training.planning import new_run
 from brainseg.training.recipes import RunConfig, recipe
 
@@ -91,9 +92,37 @@ def test_a_second_run_waits_with_its_place_and_begins_by_itself_when_the_first_d
     _wait(first, lambda: len(runs.history(first)) > before)
     runs.request_stop(first, now=True)
     _wait(first, lambda: _state(first) == "stopped")
-    worker = runs.process_of(first)
-    _wait(first, lambda: not liveness.is_alive(worker), 20)
+    last = runs.process_of(first)
+    _wait(first, lambda: not liveness.is_alive(last), 20)
     assert _epochs(first) == list(range(1, len(_epochs(first)) + 1))
+
+
+def test_a_run_that_is_resumed_after_hours_is_not_taken_for_lost(
+    demo_data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run, seen = new_run(_config(demo_data)), []
+    (run / "heartbeat").write_text(f"{time.monotonic() - 7200:020.3f}\n")
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    monkeypatch.setattr(worker, "_train_and_finish", lambda *_: seen.append(runs.status(run)))
+    monkeypatch.setattr(devices, "prepare", lambda _: None)
+    worker._train(run)
+    assert [status.state for status in seen] == ["running"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "disk full"),
+        (RuntimeError("events.out.tfevents; No space left on device"), "disk full"),
+        (MemoryError(), "out of memory"),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes"), "out of memory"),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"), "out of memory"),
+        (RunError("diverged at epoch 2"), "diverged at epoch 2"),
+        (ValueError("odd"), "failed with exit code 1: ValueError: odd"),
+    ],
+)
+def test_whatever_ends_a_training_is_called_by_its_name(error: Exception, reason: str):
+    assert worker._reason(error).startswith(reason)
 
 
 def test_a_run_whose_data_went_away_is_refused_with_the_reason(demo_data: Path, tmp_path: Path):

@@ -22,7 +22,7 @@ from ui.viewer.stack import Stack, bring, source
 
 _SCRIPTS = (
     *("pixels.js", "slices.js", "stage.js", "agreement.js", "grey.js", "strip.js", "brush.js"),
-    *("draw.js", "notes.js", "stack.js", "viewer.js"),
+    *("draw.js", "notes.js", "stack.js", "link.js", "viewer.js"),
 )
 _mount = st.components.v2.component(
     "brainseg_viewer",
@@ -37,12 +37,14 @@ class Layer:
     """Something drawn over a scan: a probability (float) or a mask (bool), (H, W).
 
     ``uncertainty_of`` names the layer whose uncertainty (0..1) this is: drawn as heat only.
+    ``heat`` says that it is a map of its own, 0..1 or 0..255: heat only too, and read as it is.
     """
 
     name: str
     colour: str
     values: FloatArray | BoolArray
     uncertainty_of: str | None = None
+    heat: bool = False
 
     @property
     def is_mask(self) -> bool:
@@ -52,6 +54,8 @@ class Layer:
     @property
     def kind(self) -> str:
         """What the browser takes it for."""
+        if self.heat:
+            return "map"
         return "uncertainty" if self.uncertainty_of else "mask" if self.is_mask else "probability"
 
 
@@ -91,6 +95,7 @@ def show(
     stack: Stack | None = None,
     tools: Sequence[Literal["heat", "brush"]] = (),
     corrections: Mapping[str, str] | None = None,
+    linked: bool = False,
 ) -> float:
     """Show 1..6 panels of one (H, W), linked, and return the threshold that was chosen last.
 
@@ -113,6 +118,7 @@ def show(
         stack: the slices of a volume, in place of ``values`` and ``layers``.
         tools: what else is offered: heat maps of the layers, a brush to correct masks.
         corrections: masks painted earlier in this scene, as the session state holds them.
+        linked: whether zoom and pan stand in the address of the page, and come back with it.
     """
     held = (st.session_state.get(key) or {}).get("threshold")
     level = threshold if held is None else min(0.995, max(0.005, float(held)))
@@ -126,9 +132,9 @@ def show(
         "images": images, "threshold": level, "pixel_mm2": pixel_mm2, "fill": fill,
         "outline": True, "aspect": aspect, "scene": scene, "truth": truth, "swipe": swipe,
         "window": window, "tools": list(tools),
-        "corrections": dict(corrections or {}),
+        "corrections": dict(corrections or {}), "linked": linked,
     }  # fmt: skip
-    if tools:
+    if tools or any(layer.heat for layer in layers):
         data["heat"] = {"gradient": pictures.heat_gradient(), "table": pictures.heat_table()}
     try:
         _mount(
@@ -152,9 +158,11 @@ def _data(
     truth: str | None,
     values: FloatArray | None,
 ) -> dict[str, Any]:
-    levels = {layer.name: pictures.quantise(layer.values) for layer in layers}
+    levels = {one.name: pictures.quantise(one.values) for one in layers if not one.heat}
     inside = None if truth is None else levels[truth] > 0
-    sent = [_layer(layer, levels[layer.name], inside) for layer in layers]
+    sent = [
+        _map(layer) if layer.heat else _layer(layer, levels[layer.name], inside) for layer in layers
+    ]
     if values is not None:
         sent.append(
             {"id": "value", "name": "value", "kind": "value", **pictures.value_layer(values)}
@@ -178,6 +186,12 @@ def _layer(layer: Layer, levels: ByteArray, inside: BoolArray | None) -> dict[st
         "counts": pictures.counts(levels),
         "hits": None if inside is None else pictures.counts(levels, inside),
     }
+
+
+def _map(layer: Layer) -> dict[str, Any]:
+    top = 255 if float(layer.values.max()) > 1 else 1
+    sent = {"id": layer.name, "name": layer.name, "kind": layer.kind, "top": top}
+    return {**sent, **pictures.value_layer(layer.values)}
 
 
 def slice_layer(layer: Layer, index: int) -> dict[str, Any]:
@@ -233,7 +247,7 @@ def _show_plain(
         if picture is None:
             picture = pictures.grey(np.zeros((1, 1), np.float32) if values is None else values)
         for name in panel.layers:
-            if layer := by_name.get(name):
+            if (layer := by_name.get(name)) and not layer.heat:
                 mask = layer.values if layer.is_mask else layer.values >= threshold
                 picture = overlay.outline(picture, mask, layer.colour)
         column.image(picture, caption=panel.title, alt=panel.alt, width="stretch")

@@ -47,7 +47,7 @@ const drawing = {
     context.drawImage(image, 0, 0);
     const heat = this.heatOf(spec);
     if (heat) this.lay(context, this.heated(heat), image, this.input("heat-opacity").value / 100);
-    const layers = spec.layers.map((id) => this.layer(id)).filter(Boolean);
+    const layers = spec.layers.map((id) => this.layer(id)).filter((one) => one && one.kind !== "map");
     const opacity = this.input("fill").value / 100;
     if (opacity > 0) for (const layer of layers) this.lay(context, this.filled(layer), image, opacity);
     if (spec.agreement && this.agreement(spec))
@@ -117,6 +117,8 @@ const drawing = {
   // The map that the heat control asks for on this panel; null where there is none.
   heatOf(spec) {
     const wanted = this.input("heat").value;
+    if (this.layers[wanted]?.kind === "map")
+      return spec.layers.includes(wanted) ? this.layers[wanted] : null;
     const found = spec.layers.map((id) => this.layers[id]).find((one) => one?.kind === "probability");
     if (!wanted || !found) return null;
     if (wanted === "probability") return found;

@@ -34,10 +34,12 @@ function draggedRange(range, dx, dy, full) {
   return toRange({ width: wide, level: Math.min(full[1], Math.max(full[0], level + dy * span)) });
 }
 
-// One colour a level, on the fixed scale 0..1: an empty map stays black.
+// One colour a level, on the fixed scale 0..1 (a map: 0..top): an empty map stays black.
 function heatCanvas(layer, table) {
+  const { steps, low, high, top = 1 } = layer;
+  const level = (step) => ((low + (step / steps) * (high - low)) / top) * STEPS;
   return paintedCanvas(layer.width, layer.height, (i) => {
-    const at = layer.pixels[i] * 4;
+    const at = 4 * Math.min(STEPS, Math.max(0, Math.round(level(layer.pixels[i]))));
     return [table[at], table[at + 1], table[at + 2], 255];
   });
 }

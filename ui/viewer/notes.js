@@ -14,7 +14,10 @@ const noting = {
     for (const id of spec.scored) lines.push(this.scoreLine(id, spec.scored.length > 1));
     if (spec.agreement) lines.push(this.legend(spec));
     const heat = this.heatOf(spec);
-    if (heat) lines.push(this.scale("0", "1", this.data.heat.gradient, heat.kind));
+    if (heat) {
+      const map = heat.kind === "map";
+      lines.push(this.scale("0", map ? heat.top : "1", this.data.heat.gradient, map ? heat.name : heat.kind));
+    }
     if (spec.scale) lines.push(this.scale(...spec.scale));
     if (spec.caption) lines.push(element("div", "note", spec.caption));
     return lines;

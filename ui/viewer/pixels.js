@@ -13,7 +13,7 @@ async function layerOf(data, spec, packed) {
   const bytes = await inflate(packed);
   const [width, height] = data.drawn;
   const pixels = spec.wide ? new Uint16Array(bytes) : new Uint8Array(bytes);
-  const { low = 0, high = 1, digits = 2, steps = STEPS } = spec;
+  const { low = 0, high = 1, digits = 3, steps = STEPS } = spec;
   const read = (at) => (low + (pixels[at] / steps) * (high - low)).toFixed(digits);
   return { ...spec, low, high, steps, pixels, width, height, read };
 }

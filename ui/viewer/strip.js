@@ -47,7 +47,7 @@ class Strip {
       if (!top) return `${row.name}: nothing found`;
       return `${row.name}: largest on slice ${row.areas.indexOf(top) + 1}, ${unit(top)}`;
     });
-    this.note.textContent = `Area of every slice at this threshold · ${peaks.join(" · ")}`;
+    this.note.textContent = `Area of every slice at this threshold (click: go there) · ${peaks.join(" · ")}`;
     this.canvas.setAttribute("aria-label", this.note.textContent);
   }
 }

@@ -88,7 +88,10 @@ class Viewer {
     if (fresh) await this.brush.adopt(data.scene, data.corrections);
     const [layers, images] = [await layersOfSlice(data, index), await loadImages(data)];
     if (turn !== this.turn) return; // newer data came while this was decoded
-    if (fresh) Object.assign(this, { view: WHOLE, range: data.window, lastBase: null });
+    this.linked = data.linked;
+    const view = (first && this.linkedView()) || WHOLE;
+    if (fresh) Object.assign(this, { view, range: data.window, lastBase: null });
+    this.link();
     if (!data.stack) this.index = 0;
     Object.assign(this, { data, layers, images });
     this.heatTable ??= data.heat && Uint8Array.from(atob(data.heat.table), (c) => c.charCodeAt(0));
@@ -121,10 +124,21 @@ class Viewer {
     hide(".second", !windowed);
     hide(".hint", !windowed);
     hide(".correct", !data.tools.includes("brush") || !has("probability"));
-    hide(".heat", !data.tools.includes("heat") || !has("probability"));
+    const own = data.tools.includes("heat") && has("probability");
+    hide(".heat", !own && !has("map"));
     const select = this.input("heat");
-    select.options[2].disabled = !has("uncertainty");
-    if (select.selectedOptions[0]?.disabled) select.value = "";
+    for (const [at, there] of [[1, own], [2, own && has("uncertainty")]])
+      Object.assign(select.options[at], { disabled: !there, hidden: !own });
+    this.offerMaps(select);
+    if (!select.selectedOptions[0] || select.selectedOptions[0].disabled) select.value = "";
+  }
+
+  offerMaps(select) {
+    const chosen = select.value;
+    while (select.options.length > 3) select.options[3].remove();
+    for (const { kind, id, name } of this.data.layers)
+      if (kind === "map") select.append(new Option(name, id));
+    select.value = chosen;
   }
 
   get swiping() {
@@ -196,6 +210,7 @@ class Viewer {
 
   look(view) {
     this.view = view;
+    this.link();
     this.redraw();
   }
 
@@ -218,7 +233,7 @@ class Viewer {
 
   showControls() {
     const after = (name, text) => (this.root.querySelector(`[name=${name}] + output`).textContent = text);
-    after("threshold", (this.level / STEPS).toFixed(2));
+    after("threshold", (this.level / STEPS).toFixed(3));
     this.input("heat-opacity").hidden = !this.input("heat").value;
     this.brush.show();
     if (this.data.stack) this.showStack();
@@ -234,7 +249,7 @@ class Viewer {
   }
 }
 
-for (const part of [drawing, noting, stacking, painting]) // not assign: it would run the getters
+for (const part of [drawing, noting, stacking, painting, linking]) // not assign: it would run the getters
   Object.defineProperties(Viewer.prototype, Object.getOwnPropertyDescriptors(part));
 
 export default function ({ parentElement, data, setStateValue }) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,8 @@ NOTICEABLE = 0.03  # of the full scale, in the mean over all pixels; JPEG noise 
 
 def _channels(colour: NDArray[Any]) -> list[NDArray[Any]]:
     """Return red, green and blue, each on its own: whatever follows is then many times as fast."""
+    if colour.ndim == 3 and colour.dtype in (np.uint8, np.uint16):
+        return list(cv2.split(colour)[:3])  # in a third of the time
     return [np.ascontiguousarray(colour[..., channel]) for channel in range(3)]
 
 
@@ -37,6 +40,8 @@ def is_coloured(colour: NDArray[Any], full: float) -> bool:
         return False
     every = max(1, int(np.sqrt(colour.shape[0] * colour.shape[1] / 2**18)))
     red, green, blue = _channels(colour[::every, ::every])
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return False
     high = np.maximum(np.maximum(red, green), blue)
     low = np.minimum(np.minimum(red, green), blue)
     return bool(np.subtract(high, low, dtype=np.float32).mean() > NOTICEABLE * full)

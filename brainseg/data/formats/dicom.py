@@ -22,6 +22,11 @@ from brainseg.types import FloatArray, Volume
 
 _SAME_PLACE_MM = 1e-3
 _EVEN = 0.02  # of the distance of two slices: gaps that differ less are one
+_BAND_PIXELS = 2**20
+_REPEATED = (
+    *("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality"),
+    "FrameOfReferenceUID",
+)
 _VOLUME = "PixelValueTransformationSequence"
 
 
@@ -41,6 +46,8 @@ def read(files: Sequence[bytes], volume_index: int | None = None) -> Volume:
         affine=affine,
         coloured=coloured,
         window=_window(frames[len(frames) // 2]),
+        geometry_from="DICOM",
+        lacks=lacking(frames),
     )
 
 
@@ -130,13 +137,18 @@ def _decoded(frames: list[Frame]) -> tuple[FloatArray, bool]:
                 raise ScanError("its pixels differ in size from its header")
             if stored.ndim == 3 and place == len(frames) // 2:
                 coloured = is_coloured(stored, float(2 ** (8 * stored.dtype.itemsize) - 1))
-            voxels[place] = _rescaled(frames[place], _dark_low(stored, part))
+            grey = luminance(stored) if stored.ndim == 3 else stored
+            for rows in _bands(*grey.shape):  # what is in between is in 64 bits
+                voxels[place, rows] = _rescaled(frames[place], _dark_low(grey[rows], part))
     return voxels, coloured
 
 
+def _bands(height: int, width: int) -> list[slice]:
+    step = max(1, _BAND_PIXELS // width)
+    return [slice(top, top + step) for top in range(0, height, step)]
+
+
 def _dark_low(stored: NDArray[Any], part: Any) -> NDArray[Any]:
-    if stored.ndim == 3:
-        return luminance(stored)
     if str(part.get("PhotometricInterpretation", "")) == "MONOCHROME1":
         return _top(part) - stored.astype(np.int64)
     return stored
@@ -187,6 +199,19 @@ def _window(frame: Frame) -> tuple[float, float] | None:
         middle = slope * _top(frame.part) + 2 * intercept
         low, high = middle - high, middle - low
     return (low, high) if high > low else None
+
+
+def lacking(frames: list[Frame]) -> tuple[str, ...]:
+    """Return what a Segmentation of these frames would have to repeat and no header tells."""
+    parts = {id(frame.part): frame.part for frame in frames}.values()
+    missing = {name for part in parts for name in _REPEATED if not part.get(name)}
+    for frame in frames:
+        missing |= {"ImagePositionPatient"} if frame.position is None else set()
+        missing |= {"ImageOrientationPatient"} if frame.axes is None else set()
+        missing |= {"PixelSpacing"} if frame.spacing_mm is None else set()
+    spacing, _ = geometry(frames)
+    missing |= {"SliceThickness"} if spacing is not None and np.isnan(spacing[0]) else set()
+    return tuple(sorted(missing))
 
 
 def geometry(frames: list[Frame]) -> tuple[tuple[float, float, float] | None, Any]:

@@ -1,8 +1,8 @@
 """Compressed DICOM pixels: which syntaxes are read, by what, and the size a packed frame announces.
 
 pydicom decodes RLE itself and JPEG and JPEG 2000 through Pillow; what Pillow cannot (12 bits,
-lossless JPEG, JPEG-LS, some JPEG 2000) goes to imagecodecs, which this module adds to pydicom as
-a plugin of its documented kind.
+lossless JPEG, JPEG-LS, high-throughput and some other JPEG 2000) goes to imagecodecs, which this
+module adds to pydicom as a plugin of its documented kind.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 RLE = "1.2.840.10008.1.2.5"
 JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 JPEG_LS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (80, 81))
-JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91))
+JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 202, 203))
 PICTURES = (*JPEG, *JPEG_LS, *JPEG_2000)
 READABLE = (*NATIVE, DEFLATED, RLE, *PICTURES)
 DECODER_DEPENDENCIES = dict.fromkeys(PICTURES, ("numpy", "imagecodecs"))

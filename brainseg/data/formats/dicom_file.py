@@ -73,7 +73,7 @@ def shape(part: Any) -> tuple[int, int, int]:
             ("BitsAllocated", 0),
         )
     )
-    limits.check_stack(frames, rows, columns)
+    limits.check_stack(frames, rows, columns, max(1, samples * bits // 8))
     if bits == 1:
         raise ScanError("it is a mask of 1 bit a pixel and no scan; give the images it belongs to")
     if bits not in (8, 16, 32) or samples not in (1, 3):

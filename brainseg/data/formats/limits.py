@@ -30,6 +30,7 @@ class Limits:
     unpacked_ratio: int = 200  # of a zip member to its packed size
     side: int = 16_384  # pixels of a picture or slice
     pixels: int = 40_000_000  # of a picture or slice
+    decoded_bytes: int = 160_000_000  # of a picture or slice as its decoder gives it
     slices: int = 2048  # pages, frames or files
     volume_side: int = 2048  # voxels of a NIfTI volume along each axis
     voxels: int = 2**27  # half a GiB of float32
@@ -53,8 +54,13 @@ def current() -> Limits:
     return Limits(**{name: int(text) for name, text in given.items()})
 
 
-def check_image(height: int, width: int) -> None:
+def check_image(height: int, width: int, pixel_bytes: int = 1) -> None:
     """Refuse a picture that is empty or larger than a scan can be.
+
+    Args:
+        height: rows.
+        width: columns.
+        pixel_bytes: what its decoder needs for a pixel.
 
     Raises:
         ScanError: the height, the width or their product is out of range.
@@ -67,16 +73,21 @@ def check_image(height: int, width: int) -> None:
             f"it has {width} x {height} pixels; at most {most.side} a side and "
             f"{most.pixels / 1e6:.4g} million in all can be read"
         )
+    if height * width * pixel_bytes > most.decoded_bytes:
+        raise ScanError(
+            f"it has {width} x {height} pixels of {pixel_bytes} bytes; at most "
+            f"{most.decoded_bytes / 1e6:.4g} MB of them can be read, so give it with fewer"
+        )
 
 
-def check_stack(depth: int, height: int, width: int) -> None:
+def check_stack(depth: int, height: int, width: int, pixel_bytes: int = 1) -> None:
     """Refuse a stack of slices that is empty or larger than a scan can be.
 
     Raises:
         ScanError: the depth, a slice or the whole is out of range.
     """
     most = current()
-    check_image(height, width)
+    check_image(height, width, pixel_bytes)
     if depth < 1:
         raise ScanError(NOTHING)
     if depth > most.slices or depth * height * width > most.voxels:

@@ -16,7 +16,6 @@ from brainseg.errors import ScanError
 from brainseg.types import BoolArray, Volume
 
 _PLACES = (("cjdata",), ())
-_CHUNK = 2**26  # values in one chunk: HDF5 unpacks a whole chunk at a time
 _MOST_LETTERS = 64
 
 
@@ -53,7 +52,7 @@ def _dataset(file: Any, place: tuple[str, ...], h5py: Any) -> Any:
 def _checked(found: Any) -> Any:
     if found.ndim != 2 or found.dtype.kind not in "iuf" or found.dtype.itemsize > 8:
         raise ScanError(f"its image has shape {found.shape} of {found.dtype}; (H, W) is needed")
-    limits.check_image(found.shape[1], found.shape[0])
+    limits.check_image(found.shape[1], found.shape[0], found.dtype.itemsize)
     if not _is_plain(found):
         raise ScanError("its image is not stored plainly in the file")
     if not found.id.get_storage_size():
@@ -62,7 +61,8 @@ def _checked(found: Any) -> Any:
 
 
 def _is_plain(found: Any) -> bool:
-    small = int(np.prod(found.chunks or (1,))) <= _CHUNK
+    chunk = int(np.prod(found.chunks or (1,))) * found.dtype.itemsize  # unpacked as a whole
+    small = chunk <= limits.current().decoded_bytes
     return small and not found.external and not found.is_virtual
 
 

@@ -8,7 +8,7 @@ superior up and anterior on the image's left.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from brainseg.data.formats import limits
 from brainseg.errors import ChoiceNeeded, ScanError
-from brainseg.types import FloatArray, Volume
+from brainseg.types import Volume
 
 _SHOWN = ("RIP", "AIL", "SPL")  # directions of (slice, row, column) of a stack along R, A, S
+_AS_SHOWN = np.array([[0, 1], [1, 1], [2, 1]], dtype=np.float64)
 _PROBE = 4096
 _STEP = 2**20
 _SLACK = 2**20  # bytes after the voxels that are still read, so that the checksum is reached
@@ -34,15 +35,20 @@ def read(data: bytes, volume_index: int | None = None) -> Volume:
         ScanError: it is damaged, too large, complex or colour, or has no such volume.
     """
     header = read_header(data)
-    stored = _stored(data, header, _chosen(header, volume_index))
-    affine = affine_of(header)
-    turns = turns_to_shown(affine, stored.shape)
-    shown = affine @ orientations().inv_ornt_aff(turns, stored.shape)
+    shape, affine = shape_of(header), affine_of(header)
+    turns = turns_to_shown(affine, shape)
+    voxels = np.empty(shown_shape(turns, shape), np.float32)
+    as_stored = turned_back(voxels, turns)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
+        for z, values in enumerate(_slabs(data, header, _chosen(header, volume_index))):
+            as_stored[:, :, z] = _scaled(values, header)
+    shown = affine @ orientations().inv_ornt_aff(turns, shape)
     return Volume(
-        voxels=_scaled(orientations().apply_orientation(stored, turns), header),
+        voxels=voxels,
         spacing_mm=tuple(float(n) for n in np.linalg.norm(shown[:3, :3], axis=0)),  # type: ignore[arg-type]
         affine=shown,
         window=_window(header),
+        geometry_from="NIfTI",
     )
 
 
@@ -52,8 +58,7 @@ def read_header(data: bytes) -> Any:
     Raises:
         ScanError: it is damaged, half of a pair, too large or of values that are no grey ones.
     """
-    head = _unpacked(data, 0, _PROBE, most=None) if data[:2] == b"\x1f\x8b" else data[:_PROBE]
-    header = _header(bytes(head))
+    header = _header(_start(data, _PROBE) if data[:2] == b"\x1f\x8b" else data[:_PROBE])
     shape_of(header)
     _dtype(header)
     return header
@@ -62,10 +67,9 @@ def read_header(data: bytes) -> Any:
 def holds_nifti(data: bytes) -> bool:
     """Whether gzip data begin like a NIfTI file."""
     try:
-        head = _unpacked(data, 0, 352, most=None)
+        return is_nifti(_start(data, 352))
     except ScanError:
         return False
-    return is_nifti(bytes(head))
 
 
 def is_nifti(head: bytes) -> bool:
@@ -89,6 +93,18 @@ def turns_to_shown(affine: NDArray[np.float64], shape: tuple[int, ...]) -> NDArr
     return turns
 
 
+def shown_shape(turns: NDArray[np.float64], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the (D, H, W) of upright slices of a stored (x, y, z) shape."""
+    return tuple(shape[int(axis)] for axis in np.argsort(turns[:, 0]))
+
+
+def turned_back(slices: NDArray[Any], turns: NDArray[np.float64]) -> NDArray[Any]:
+    """Return a view of upright slices (D, H, W) as they are stored, (x, y, z)."""
+    back = orientations().ornt_transform(_AS_SHOWN, turns)
+    view: NDArray[Any] = orientations().apply_orientation(slices, back)
+    return view
+
+
 def orientations() -> Any:
     """Return ``nibabel.orientations``: flips and swaps of axes."""
     from nibabel import orientations as module
@@ -96,38 +112,54 @@ def orientations() -> Any:
     return module
 
 
-def _stored(data: bytes, header: Any, index: int) -> NDArray[Any]:
-    """Return the (x, y, z) voxels of volume ``index``; gzip is read to its end and its checksum."""
-    shape, dtype = shape_of(header), _dtype(header)
-    size = int(np.prod(shape)) * dtype.itemsize
-    start = int(header["vox_offset"]) + index * size
-    needed = int(header["vox_offset"]) + volumes_of(header) * size
+def _slabs(data: bytes, header: Any, index: int) -> Iterator[NDArray[Any]]:
+    """Give the (x, y) values, as stored, of every z of volume ``index``: never all at once."""
+    (x, y, z), dtype = shape_of(header), _dtype(header)
+    size = x * y * dtype.itemsize
+    start = int(header["vox_offset"]) + index * z * size
+    needed = int(header["vox_offset"]) + volumes_of(header) * z * size
     if needed > limits.current().file_bytes:
         raise ScanError(f"it announces more than {limits.current().file_bytes // 2**20} MB")
     if data[:2] == b"\x1f\x8b":
-        raw: bytes | bytearray = _unpacked(data, start, start + size, most=needed + _SLACK)
-        at, there = 0, start + len(raw)
+        slabs: Iterable[bytes | bytearray] = _unpacked(data, start, size, z, most=needed + _SLACK)
     else:
-        raw, at, there = data, start, len(data)
-    if there < start + size:
-        raise ScanError(f"it is cut short: {needed} bytes are announced, {there} are there")
-    return np.frombuffer(raw, dtype, int(np.prod(shape)), at).reshape(shape, order="F")
+        places = range(start, start + z * size, size)
+        slabs = (data[place : place + size] for place in places)
+    for slab in slabs:
+        if len(slab) < size:
+            raise ScanError(f"it is cut short: not all of the {needed} announced bytes are there")
+        yield np.frombuffer(slab, dtype).reshape((x, y), order="F")
 
 
-def _unpacked(data: bytes, start: int, stop: int, *, most: int | None) -> bytearray:
-    """Return bytes ``start`` to ``stop`` of the unpacked gzip data.
+def _unpacked(data: bytes, start: int, size: int, count: int, *, most: int) -> Iterator[bytearray]:
+    """Give ``count`` parts of the unpacked gzip data, the last ones short where it ends early.
 
-    Where ``most`` is given everything is unpacked, at most that much, and every checksum holds.
+    Everything is unpacked, at most that much, and every checksum holds, or the end is an error.
     """
-    kept, size = bytearray(), 0
-    for piece in _pieces(data, whole=most is not None):
-        kept += piece[max(0, start - size) : max(0, stop - size)]
-        size += len(piece)
-        if most is None and size >= stop:
-            break
-        if most is not None and size > most:
+    kept, at = bytearray(), 0
+    for piece in _pieces(data, whole=True):
+        kept += piece[max(0, start - at) :]
+        at += len(piece)
+        if at > most:
             raise ScanError("it unpacks to more than its header announces")
-    return kept
+        while count and len(kept) >= size:
+            yield kept[:size]
+            del kept[:size]
+            count -= 1
+        if not count:
+            kept.clear()
+    if count:
+        yield kept
+
+
+def _start(data: bytes, size: int) -> bytes:
+    """Return the first bytes of the unpacked gzip data."""
+    kept = bytearray()
+    for piece in _pieces(data, whole=False):
+        kept += piece
+        if len(kept) >= size:
+            break
+    return bytes(kept[:size])
 
 
 def _pieces(data: bytes, *, whole: bool) -> Iterator[bytes]:
@@ -235,15 +267,11 @@ def affine_of(header: Any) -> NDArray[np.float64]:
     return affine
 
 
-def _scaled(slices: NDArray[Any], header: Any) -> FloatArray:
+def _scaled(stored: NDArray[Any], header: Any) -> NDArray[Any]:
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
-        values: FloatArray = slices.astype(np.float32, order="C")
-        if np.isfinite(slope) and slope != 0 and (slope, intercept) != (1.0, 0.0):
-            offset = intercept if np.isfinite(intercept) else 0.0
-            for index, stored in enumerate(slices):  # one slice in float64 at a time
-                values[index] = stored * np.float64(slope) + offset
-    return values
+    if not np.isfinite(slope) or slope == 0 or (slope, intercept) == (1.0, 0.0):
+        return stored
+    return stored * np.float64(slope) + (intercept if np.isfinite(intercept) else 0.0)
 
 
 def _window(header: Any) -> tuple[float, float] | None:

@@ -27,18 +27,14 @@ def write(source: bytes, mask: BoolArray) -> bytes:
     header = nifti.read_header(source)
     shape = nifti.shape_of(header)
     turns = nifti.turns_to_shown(nifti.affine_of(header), shape)
-    back = nifti.orientations().ornt_transform(_AS_SHOWN, turns)
-    turned = tuple(shape[int(axis)] for axis in np.argsort(turns[:, 0]))
+    turned = nifti.shown_shape(turns, shape)
     if mask.shape != turned:
         raise ScanError(f"the mask has shape {mask.shape}, the volume {turned}; give one that fits")
-    stored = nifti.orientations().apply_orientation(mask, back).astype(np.uint8)
+    stored = nifti.turned_back(mask, turns).astype(np.uint8)
     made = _header(header, shape)
     start = int(made["vox_offset"])
     data = made.binaryblock.ljust(start, b"\0") + stored.tobytes(order="F")
     return gzip.compress(data, mtime=0)
-
-
-_AS_SHOWN = np.array([[0, 1], [1, 1], [2, 1]], dtype=np.float64)
 
 
 def _header(source: Any, shape: tuple[int, int, int]) -> Any:

@@ -33,11 +33,11 @@ def read(data: bytes, kind: Kind) -> Volume:
     image = opened(data, kind)
     if getattr(image, "n_frames", 1) > 1 and kind != "JPEG":  # a phone's JPEG hides further views
         raise ScanError("it is an animation; give a single picture")
-    limits.check_image(image.height, image.width)
+    deep = kind == "PNG" and data[24] == 16 and data[25] != 0  # bits and colour type of the header
+    limits.check_image(image.height, image.width, 8 if deep else 4)
     if kind == "JPEG" and len(data) * _JPEG_PIXELS_A_BYTE < image.height * image.width:
         raise ScanError("it announces far more pixels than its bytes can hold")
     orientation = image.getexif().get(_ORIENTATION, 1)
-    deep = kind == "PNG" and data[24] == 16 and data[25] != 0  # bits and colour type of the header
     image.load()  # raises where the file is cut short
     pixels, full = (_deep(data), 65535.0) if deep else (eight_bit(image), 255.0)
     return Volume(

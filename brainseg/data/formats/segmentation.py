@@ -6,7 +6,6 @@ Built by highdicom from the sources' own headers; one segment, "Neoplasm", made 
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,6 @@ from brainseg.data.formats.dicom_frame import Frame, numbers
 from brainseg.errors import ScanError
 from brainseg.types import BoolArray
 
-_NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality")
 _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
     *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
@@ -28,9 +26,12 @@ _SERIES_NUMBER = 900  # far from those that scanners give
 
 
 def write(
-    sources: Sequence[bytes], mask: BoolArray, *, model: str, volume_index: int | None = None
-) -> bytes:
+    sources: Sequence[bytes], mask: BoolArray, *, model: str, volume_index: int | None = None,
+    corrected: bool = False,
+) -> bytes:  # fmt: skip
     """Return a DICOM Segmentation of ``mask`` (D, H, W), in the order of ``dicom.read``.
+
+    It says that an algorithm made it; where it was ``corrected`` by hand, with somebody's help.
 
     Raises:
         ChoiceNeeded: as ``dicom.read``.
@@ -44,25 +45,19 @@ def write(
     _check(parts, frames)
     for part in parts:
         _complete(part, frames)
-    found = _segmentation(parts, _as_stored(mask, parts, frames), model)
+    kind = "SEMIAUTOMATIC" if corrected else "AUTOMATIC"
+    found = _segmentation(parts, _as_stored(mask, parts, frames), model, kind)
     file = io.BytesIO()
     found.save_as(file)
     return file.getvalue()
 
 
 def _check(parts: list[Any], frames: list[Frame]) -> None:
-    missing = {name for part in parts for name in _NEEDED if not part.get(name)}
-    missing |= {"FrameOfReferenceUID" for part in parts if not part.get("FrameOfReferenceUID")}
-    for frame in frames:
-        missing |= {"ImagePositionPatient"} if frame.position is None else set()
-        missing |= {"ImageOrientationPatient"} if frame.axes is None else set()
-        missing |= {"PixelSpacing"} if frame.spacing_mm is None else set()
-    spacing, _ = dicom.geometry(frames)
-    missing |= {"SliceThickness"} if spacing is not None and math.isnan(spacing[0]) else set()
+    missing = dicom.lacking(frames)
     if missing:
         raise ScanError(
             "a DICOM Segmentation cannot refer to these images, for their headers lack "
-            f"{', '.join(sorted(missing))}; export the mask as PNG or NIfTI instead"
+            f"{', '.join(missing)}; export the mask as PNG or NIfTI instead"
         )
     frames_in_all = sum(int(part.get("NumberOfFrames") or 1) for part in parts)
     if len(parts) > 1 and frames_in_all > len(parts):
@@ -117,7 +112,7 @@ def _as_stored(mask: BoolArray, parts: list[Any], frames: list[Frame]) -> BoolAr
     return stored
 
 
-def _segmentation(parts: list[Any], mask: BoolArray, model: str) -> Any:
+def _segmentation(parts: list[Any], mask: BoolArray, model: str, kind: str) -> Any:
     from highdicom.content import AlgorithmIdentificationSequence
     from highdicom.seg import Segmentation, SegmentDescription
     from pydicom.sr.codedict import codes
@@ -129,7 +124,7 @@ def _segmentation(parts: list[Any], mask: BoolArray, model: str) -> Any:
         segment_label="Tumour",
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Neoplasm,
-        algorithm_type="AUTOMATIC",
+        algorithm_type=kind,
         algorithm_identification=AlgorithmIdentificationSequence(
             name=name, family=codes.DCM.ArtificialIntelligence, version=__version__
         ),

@@ -23,6 +23,7 @@ from brainseg.types import Volume
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _READ = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK)
 _JPEG = (6, 7)
+_BESIDE = {_PALETTE: 12, _CMYK: 16}  # bytes a pixel, beside the stored ones, to make grey of it
 _ORIENTATION = 274
 logging.getLogger("tifffile").disabled = True  # what is wrong with a file is said in one sentence
 
@@ -57,14 +58,16 @@ def read(data: bytes) -> Volume:
 
 def _checked(page: Any) -> tuple[int, int]:
     """Return (height, width) of a page whose directory is plausible."""
-    limits.check_image(page.imagelength, page.imagewidth)
     samples, depth = page.samplesperpixel, page.imagedepth
     if depth != 1 or not 1 <= samples <= 5:
         raise ScanError(f"its pages have {samples} channels and depth {depth}; grey is needed")
+    limits.check_image(page.imagelength, page.imagewidth)
     if page.is_tiled:
         limits.check_image(page.tilelength, page.tilewidth)
     if page.dtype is None or page.dtype.kind not in "uifb" or page.dtype.itemsize > 8:
         raise ScanError("its pages are of a kind of number that cannot be read")
+    pixel_bytes = samples * page.dtype.itemsize + _BESIDE.get(int(page.photometric), 0)
+    limits.check_image(page.imagelength, page.imagewidth, pixel_bytes)
     stored = sum(page.databytecounts)
     if page.compression == 1 and stored * 8 < page.imagelength * page.imagewidth * samples:
         raise ScanError("it is cut short: its pixels are not there")
@@ -92,9 +95,7 @@ def _pixels(page: Any, data: bytes, index: int) -> tuple[NDArray[Any], float]:
         ink = values[..., :4].astype(np.float32) / np.float32(full)
         return (1 - ink[..., :3]) * (1 - ink[..., 3:]) * np.float32(full), full
     if kind == _WHITE_IS_ZERO:
-        values = (np.float32(full) if values.dtype.kind == "f" else int(full)) - values.astype(
-            np.float64
-        )
+        values = np.subtract(full, values, dtype=np.float64)
     if values.ndim == 3 and values.shape[2] in (1, 2):  # grey, perhaps with its opacity
         opacity = values[..., 1] / full if values.shape[2] == 2 else 1
         values = values[..., 0] * opacity

@@ -1,0 +1,167 @@
+"""F4, F5 with the real server and a real Chromium: those who only watch come and go."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Playwright, expect, sync_playwright
+
+from brainseg import liveness, runs
+from brainseg.training import process
+from tests.browser.conftest import launch
+from tests.chaos.tools import CHAOS, MakeRun, Tell, epochs_of, wait
+
+pytestmark = pytest.mark.browser
+Serve = Callable[[], subprocess.Popen[bytes]]
+PATIENCE_MS = 120_000
+
+
+@pytest.fixture(scope="module")
+def url() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def serve(url: str, demo_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Start the app and wait until it answers; what still serves at the end is ended."""
+    monkeypatch.setenv("BRAINSEG_DATA", str(demo_data))
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        app = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+        options = ["--server.headless=true", f"--server.port={url.rpartition(':')[2]}"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        started.append(subprocess.Popen([*app, *options], cwd=CHAOS.parents[1], **quiet))
+        wait(lambda: _answers(url), 60)
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as one:
+        yield one
+
+
+class Watcher:
+    """A browser of its own that looks at a run."""
+
+    def __init__(self, playwright: Playwright, url: str, run: Path) -> None:
+        before = set(_browsers())
+        self.browser = launch(playwright)
+        (self.process,) = set(_browsers()) - before
+        self.page = self.browser.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.goto(f"{url}/train-a-network?train.run={run.name}")
+
+    def sees(self, state: str, timeout: float = PATIENCE_MS) -> None:
+        badge = self.page.locator("p", has_text=re.compile(rf"{state}$")).first
+        expect(badge).to_be_visible(timeout=timeout)
+
+    def leaves(self, way: str) -> None:
+        """Close the browser, or kill it in the middle of everything: the socket just breaks."""
+        if way == "killed":
+            self.process.kill()
+        self.browser.close()
+
+
+def _browsers() -> list[psutil.Process]:
+    """The Chromiums that this process started, not their helpers."""
+    found = []
+    for one in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # a helper that has just ended
+            helper = any(word.startswith("--type=") for word in one.cmdline())
+            if one.name() in ("chromium", "chrome") and not helper:
+                found.append(one)
+    return found
+
+
+def _connections(server: subprocess.Popen[bytes]) -> int:
+    found = psutil.Process(server.pid).net_connections(kind="tcp")
+    return sum(one.status == psutil.CONN_ESTABLISHED for one in found)
+
+
+def test_f5_a_browser_that_goes_away_changes_nothing(
+    make_run: MakeRun, serve: Serve, url: str, playwright: Playwright, tell: Tell, full: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if not full:
+        monkeypatch.setenv("BRAINSEG_FAULT", "stand-in:600")
+    run, server = make_run(), serve()
+    runs.append_event(run, {"kind": "state", "state": "stopped", "time": time.time()})
+    watcher = Watcher(playwright, url, run)
+    watcher.page.get_by_role("button", name="Resume").click()  # a child of the session's server
+    watcher.sees("Running")
+    wait(lambda: runs.process_of(run) is not None)
+    worker = runs.process_of(run)
+    ways = ("killed", "closed") * 5 if full else ("killed",)
+    for way in ways:
+        before = len(epochs_of(run))
+        assert _connections(server)
+        watcher.leaves(way)
+        wait(lambda: not _connections(server), 30, way)
+        wait(lambda before=before: not full or len(epochs_of(run)) > before + 1, what=way)
+        assert runs.status(run).state == "running"
+        assert runs.process_of(run) == worker
+        assert liveness.is_alive(worker)
+        watcher = Watcher(playwright, url, run)
+        watcher.sees("Running")
+    watcher.leaves("closed")
+    went_on = f", {len(epochs_of(run))} epochs" if full else ""
+    seen = f"{len(ways)} of {len(ways)}: same process{went_on}, seen again"
+    tell("F5", f"browser killed or closed, {len(ways)}", "run unaffected", seen)
+
+
+def test_f4_the_app_is_killed_and_the_next_one_shows_the_run(
+    make_run: MakeRun, serve: Serve, url: str, playwright: Playwright, tell: Tell, full: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if not full:
+        pytest.skip("test_locks.py has the short form; `make chaos` kills the app 20 times")
+    monkeypatch.setenv("BRAINSEG_FAULT", "stand-in:3600")
+    run, server = make_run(), serve()
+    process.start(run)
+    wait(lambda: runs.status(run).state == "running")
+    worker, slowest = runs.process_of(run), 0.0
+    watcher = Watcher(playwright, url, run)
+    watcher.sees("Running")
+    signals = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
+    for number in signals * 5:
+        os.kill(server.pid, number)
+        server.wait(30)
+        assert liveness.is_alive(worker)
+        server = serve()
+        begun = time.monotonic()
+        watcher.page.reload()
+        watcher.sees("Running", timeout=5000)
+        slowest = max(slowest, time.monotonic() - begun)
+        assert runs.process_of(run) == worker
+    watcher.leaves("closed")
+    seen = f"20 of 20 alive, on screen again in {slowest:.1f} s at most"
+    tell("F4", "the app killed by INT HUP TERM KILL, 20", "worker lives, seen within 5 s", seen)
