@@ -59,9 +59,7 @@ def observe(folder: Path, pixels: FloatArray, *, strongest: int = 8) -> dict[str
     """
     config = networks.read_network(folder)
     if config.saliency != "none":
-        raise NetworkError(
-            f"network {config.name} sees maps, too: choose one without"
-        )
+        raise NetworkError(f"network {config.name} sees maps, too: choose one without")
     image, _ = preprocess.standardise(pixels, config.size)
     try:
         model = openvino.Core().read_model(folder / networks.XML, folder / networks.BIN)
