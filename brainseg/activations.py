@@ -53,10 +53,13 @@ def observe(folder: Path, pixels: FloatArray, *, strongest: int = 8) -> dict[str
         strongest: how many channels of each block to keep.
 
     Raises:
-        NetworkError: the network is damaged, or not made of the blocks its description says.
+        NetworkError: the network is damaged, sees more than the scan, or is not made of the blocks
+            that its description says.
         ScanError: the scan is empty or holds values that are not finite.
     """
     config = networks.read_network(folder)
+    if config.saliency != "none":
+        raise NetworkError(f"network {config.name} sees maps, too: choose one without")
     image, _ = preprocess.standardise(pixels, config.size)
     try:
         model = openvino.Core().read_model(folder / networks.XML, folder / networks.BIN)

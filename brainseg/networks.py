@@ -2,9 +2,8 @@
 
 A ``network/`` folder holds ``network.json`` (what it is), ``network.xml`` and ``network.bin`` (what
 prediction runs), ``weights.npz`` (what explaining and further training load), ``split.json`` (the
-slices it was trained, stopped and tested on), ``gate.npz`` (what the features of heads look like),
-``history.json`` (its training) and ``SHA256SUMS`` over all of them. No other file of it is ever
-opened, and uploaded networks are not accepted.
+slices it was trained, stopped and tested on), ``gate.npz`` (what features of heads look like),
+``history.json`` (its training) and ``SHA256SUMS`` over all. No uploaded network is accepted.
 
 ``"ensemble"``, the mean of the two shipped networks, can be chosen wherever scans are predicted. It
 has no folder of its own: what needs weights needs one of the two.
@@ -22,7 +21,6 @@ from typing import Any, Literal, cast, get_args
 
 from brainseg import __version__, files, history, paths
 from brainseg.errors import ConfigError, NetworkError
-from brainseg.history import Stage
 from brainseg.types import SALIENCY_INPUTS, Split
 
 SCHEMA = 1
@@ -134,7 +132,7 @@ def read_split(folder: Path) -> Split | None:
         raise NetworkError(f"{path} is damaged; restore it or export the network again") from error
 
 
-def read_history(folder: Path) -> tuple[Stage, ...]:
+def read_history(folder: Path) -> tuple[history.Stage, ...]:
     """Return the stages of a network's training; none where it carries no history.
 
     Raises:

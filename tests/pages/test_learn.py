@@ -178,6 +178,16 @@ def test_both_networks_are_scored_on_the_slice(
     assert len(re.findall(r"Dice \*\*0\.\d{3}\*\*", text_of(app))) == 2
 
 
+def test_the_scores_that_the_shipped_networks_carry_are_shown(
+    lesson: Open, text_of: TextOf
+) -> None:
+    app = lesson("Evaluation")
+    assert not app.exception
+    assert list(shown(app)) == ["UNet", "ResUNet"]
+    assert all(0 < float(dice) < 1 for dice in shown(app).values())
+    assert len(app.table) == 2
+
+
 def record(epoch: int, *, best: bool = False) -> EpochRecord:
     return EpochRecord(
         epoch=epoch, seconds=60.0, elapsed=60.0 * epoch, learning_rate=1e-3, loss=1.0, val_loss=1.1,

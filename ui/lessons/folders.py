@@ -67,7 +67,7 @@ def _pairing(chosen: Chosen) -> None:
         border="horizontal", hide_index=True, width=520, alt="Pairs by position and by number",
     )  # fmt: skip
     st.caption(
-        f"By position {wrong} of {len(rows)} images get another slice's mask (✗), and nothing "
+        f"By position {wrong} of {len(rows)} images get a wrong mask or none (✗), and nothing "
         "complains. By number one image has none, and the app says which."
     )
 

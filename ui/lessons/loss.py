@@ -105,10 +105,10 @@ def trainings(stages: tuple[Stage, ...]) -> None:
             f"it has {last.val_background_accuracy:.4f}."
         )
     st.markdown(
-        "By accuracy the two look alike. Solid: validation, dotted: training. The same small "
-        f"network ({stages[0].size} px), slices, order and first weights; only the loss differs. "
-        "It is one short training of each on a few synthetic slices: longer, or on more slices, "
-        "cross-entropy finds tumours too, only later."
+        "By accuracy the two look nearly alike. Solid: validation, dotted: training. The same "
+        f"small network ({stages[0].size} px), slices, order and first weights; only the loss "
+        "differs. It is one short training of each on a few synthetic slices, and says nothing of "
+        "longer ones or of more slices."
     )
     with st.expander("How these two were made"):
         st.caption(

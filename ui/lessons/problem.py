@@ -24,8 +24,7 @@ def draw(chosen: Chosen) -> None:
         picture = chosen.outlined() if shown else chosen.grey
         said = "with the outline of its true mask" if shown else "alone"
         st.image(picture, width="stretch", alt=f"{chosen.name} {said}")
-        st.caption("Look first, then switch. Yellow: what the experts drew." if not shown
-                   else "Yellow: what the experts drew, the true mask.")  # fmt: skip
+        st.caption("Yellow: the true mask." if shown else "Look first, then switch.")
     with right:
         _numbers(chosen)
 

@@ -22,11 +22,11 @@ def draw(chosen: Chosen) -> None:
         )  # fmt: skip
         return
     st.markdown(
-        "The scan, what the experts drew, and what the two networks say, each at its own "
+        "The scan, its true mask, and what the two networks say, each at its own "
         "threshold. Step through the slices with the arrow keys: the mean hides how different "
         "they are."
     )
-    evaluation_view.warn_of_training(shipped, chosen.catalog, [chosen.sample.number])
+    evaluation_view.warn_of_training(shipped, [chosen.catalog], [chosen.sample.number])
     case = cases.of_sample(chosen.catalog, chosen.sample, shipped)
     grid = st.grid(2 + len(shipped), min_column_width=150, gap="small")
     with grid.cell():

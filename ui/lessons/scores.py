@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from brainseg.report import style, tables
 from ui import cache, evaluation_view, frame, learning
 from ui.lessons.chosen import Chosen
 
@@ -24,9 +25,14 @@ def draw(chosen: Chosen) -> None:
         )  # fmt: skip
         return
     evaluation_view.headline(found)
-    evaluation_view.tables(found)
+    st.table(tables.scores(found), border="horizontal", hide_index=True, alt="Scores of each")
+    st.markdown("**By kind of tumour**")
+    st.table(
+        tables.groups({e.model: e.by_tumour for e in found}, "Kind"), border="horizontal",
+        hide_index=True, alt="Scores of each by kind of tumour",
+    )  # fmt: skip
     st.caption(
-        "Measured with `python -m benchmarks.report`, at each network's own threshold, on the "
-        "files as stored. docs/METRICS.md defines every score."
+        f"{style.SCORES} Measured with `python -m benchmarks.report`, at each "
+        "network's own threshold, on the files as stored. docs/METRICS.md defines every score."
     )
     frame.link("evaluate", "Evaluate them yourself, slice by slice", icon=":material/leaderboard:")
