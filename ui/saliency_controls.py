@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import streamlit as st
 
 from brainseg.data.catalog import Catalog, upright
@@ -70,7 +69,7 @@ def ask(catalog: Catalog, sample: Sample, refs: Sequence[NetworkRef]) -> Asked:
             "from 0.5 on), over one connected part of them, or the logit of one pixel.",
         )  # fmt: skip
         number = _component() if kind == "component" else 1
-        row, column = _pixel(catalog, sample, refs) if kind == "pixel" else (0, 0)
+        row, column = _pixel(catalog, sample, wanted=kind == "pixel")
         depth = _depth(refs) if method == "gradcam" else DEEPEST
     return Asked(
         catalog=catalog, sample=sample, method=method, kind=kind, number=number, row=row,
@@ -87,27 +86,23 @@ def _component() -> int:
     return int(chosen)
 
 
-def _pixel(catalog: Catalog, sample: Sample, refs: Sequence[NetworkRef]) -> tuple[int, int]:
-    """Offer a pixel by numbers; at first where the first network is surest of a tumour."""
-    root = str(catalog.root)
-    shape = upright(cache.sample_image(root, sample.number), catalog).shape
-    start = (shape[0] // 2, shape[1] // 2)
-    if refs:
-        probability = upright(
-            cache.prediction(refs[0].name, root, sample.number).probability, catalog
-        )
-        start = np.unravel_index(int(np.argmax(probability)), probability.shape)
-    fields = zip((_ROW, _COLUMN), ("Row", "Column"), shape, start, strict=True)
-    row, column = (_number(*field) for field in fields)
+def _pixel(catalog: Catalog, sample: Sample, *, wanted: bool) -> tuple[int, int]:
+    """Offer a pixel by numbers, the middle at first.
+
+    The fields are there before they are wanted, or a click could not write them into the address.
+    """
+    shape = upright(cache.sample_image(str(catalog.root), sample.number), catalog).shape
+    fields = zip((_ROW, _COLUMN), ("Row", "Column"), shape, strict=True)
+    row, column = (_number(*field, wanted=wanted) for field in fields)
     return row, column
 
 
-def _number(key: str, label: str, count: int, first: int) -> int:
+def _number(key: str, label: str, count: int, *, wanted: bool) -> int:
     if st.session_state.get(key, 0) >= count:  # the slice before was larger
-        st.session_state[key] = int(first)
+        st.session_state[key] = count // 2
     chosen = st.number_input(
-        label, min_value=0, max_value=count - 1, value=int(first), step=1, key=key,
-        bind="query-params", width=130,
+        label, min_value=0, max_value=count - 1, value=count // 2, step=1, key=key,
+        bind="query-params", width=130, disabled=not wanted,
     )  # fmt: skip
     return int(chosen)
 

@@ -49,11 +49,13 @@ def _found(measure: _Measure, explained: Sequence[Explained]) -> list[tuple[Expl
     """Return what is known of each map; computes it when the button was pressed just now."""
     shelf = saliency_jobs.shelf()
     missing = [one for one in explained if shelf.get((measure.name, *one.key)) is None]
-    if missing and not st.button(
+    place = st.empty()
+    if missing and not place.button(
         f"Compute {measure.title.lower()}", key=f"saliency.{measure.name}",
         icon=f":material/{measure.icon}:",
     ):  # fmt: skip
         return []
+    place.empty()
     found = []
     for one in explained:
         result = saliency_jobs.computed(

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_the_networks_explain_themselves_and_the_pixel_that_was_clicked(server, page, settled):
-    page.goto(f"{server.url}/why-it-looked-there?saliency.method=gradcam")
+    page.goto(f"{server.url}/why-it-looked-there?saliency.method=Seg-Grad-CAM")
     settled(page)
     page.get_by_role("button", name="Show where the networks looked").click()
     map_ = page.get_by_alt_text("UNet, Seg-Grad-CAM as a heat map")
@@ -24,7 +24,7 @@ def test_the_networks_explain_themselves_and_the_pixel_that_was_clicked(server, 
     picture.click(position={"x": box["width"] / 2, "y": box["height"] / 4})
     page.get_by_text(re.compile("logit at row")).first.wait_for()
     settled(page)
-    assert "saliency.target=pixel" in page.url
+    assert "saliency.target=One" in page.url
     row = int(page.get_by_label("Row", exact=True).input_value())
     column = int(page.get_by_label("Column", exact=True).input_value())
     assert abs(row - 128) <= 2
@@ -33,4 +33,5 @@ def test_the_networks_explain_themselves_and_the_pixel_that_was_clicked(server, 
     page.goto(address)  # a link to this very view
     settled(page)
     assert page.get_by_label("Row", exact=True).input_value() == str(row)
-    assert server.trouble() == []
+    own = [line for line in server.trouble() if "absl::InitializeLog" not in line]
+    assert own == []  # TensorFlow announces its log before it can be told not to
