@@ -22,7 +22,7 @@ class Gated:
     """A network that marks everything, one slice whenever the gate lets it."""
 
     name = "gated"
-    config = SimpleNamespace(threshold=0.5)
+    config = SimpleNamespace(threshold=0.5, saliency="none")
 
     def __init__(self) -> None:
         self.gate = threading.Semaphore(0)

@@ -9,7 +9,10 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
-def test_the_networks_explain_themselves_and_the_pixel_that_was_clicked(server, page, settled):
+def test_the_networks_explain_themselves_and_the_pixel_that_was_clicked(
+    start_server, page, settled
+):
+    server = start_server()  # of its own: Keras stays open in it
     page.goto(f"{server.url}/why-it-looked-there?saliency.method=Seg-Grad-CAM")
     settled(page)
     page.get_by_role("button", name="Show where the networks looked").click()

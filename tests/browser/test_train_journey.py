@@ -104,8 +104,8 @@ def test_three_epochs_watched_across_reload_pages_and_tabs(
     page.get_by_role("link", name="Learn").first.click()
     settled(page)
     page.get_by_role("link", name="Train", exact=True).first.click()
+    page.wait_for_url(re.compile(f"train\\.run={run_id}"))
     settled(page)
-    assert watched(page) == run_id
     second_tab.goto(watching)
     for tab in (page, second_tab):
         wait_for_points(tab, 3)

@@ -16,7 +16,7 @@ from brainseg.data.catalog import read_catalog, read_mask, read_scan
 from brainseg.errors import ConfigError, DataError, NetworkError, ScanError
 from brainseg.evaluate import evaluate, evaluate_run
 from brainseg.inference import SYMMETRIES, Segmenter
-from brainseg.training import augment
+from brainseg.training import augment, finish
 from brainseg.training.batches import Batches
 from brainseg.training.fit import Trainer
 from brainseg.training.planning import new_run, open_data, split_of
@@ -167,10 +167,9 @@ def trained(maps_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BRAINSEG_HOME", str(home))
         trainer = Trainer(config, run / "checkpoint", Reporter(run, config.model))
-        assert trainer.fit(load_data(config, split).data)
-        trainer.load_best()
-        export.export_network(trainer.model, run / "network", name=run.name, config=config,
-                              split=split)  # fmt: skip
+        data = load_data(config, split).data
+        assert trainer.fit(data)
+        finish.export_best(run, trainer.model, data)
     return run
 
 
