@@ -107,8 +107,12 @@ def patients(found: dict[int, int]) -> go.Figure:
         x=list(found), y=list(found.values()), marker={"color": palette.REFERENCE},
         hovertemplate="%{y:,} patients with %{x} slices<extra></extra>",
     )  # fmt: skip
-    return charts.layout(figure, title="Slices per patient", height=_HEIGHT,
-                         x="Slices of one patient", y="Patients")  # fmt: skip
+    charts.layout(figure, title="Slices per patient", height=_HEIGHT,
+                  x="Slices of one patient", y="Patients")  # fmt: skip
+    if found:
+        low, high = min(found), max(found)
+        figure.update_xaxes(range=[low - 1, high + 1], dtick=1 if high - low < 15 else None)
+    return figure
 
 
 def intensities(inside: np.ndarray, outside: np.ndarray) -> go.Figure:

@@ -202,7 +202,7 @@ def _patient(rows: Sequence[Row]) -> str | None:
 def _sorting(rows: Sequence[Row]) -> tuple[str, bool]:
     known = [name for name, value in SORTS.items() if any(value(row) is not None for row in rows)]
     by = st.selectbox(
-        "Sort by", known, key="dataset.order", bind="query-params", width=190,
+        "Sort by", known, key="dataset.order", bind="query-params", width=140,
         on_change=_to_first_page,
     )  # fmt: skip
     down = st.toggle(
