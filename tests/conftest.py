@@ -8,6 +8,18 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def _turn(item: pytest.Item) -> int:
+    """Journeys keep a browser and servers open to the end: nothing else runs beside them."""
+    if item.path.parent.name == "browser":
+        return 2
+    return 1 if item.path.name == "test_watchers.py" else 0  # opens and ends browsers of its own
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what drives a browser last."""
+    items.sort(key=_turn)
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test writes under its own empty home."""
