@@ -43,6 +43,7 @@ BASELINE: dict[str, Any] = {
 VARIANTS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "augment-none": {"augment": "none"},
+    "augment-all-symmetries": {"augment": "reference"},
     "loss-dice": {"loss": "dice"},
     "loss-dice-batch": {"loss": "dice_batch"},
     "bn-momentum-0.99": {"bn_momentum": 0.99},

@@ -83,7 +83,7 @@ def ours(options: argparse.Namespace) -> Measured:
         rows=data.train,
         batch_size=options.batch,
         seed=0,
-        augmented=True,
+        augment="upright",
     )
     begun = time.perf_counter()
     made = sum(len(images) for images, _ in batches.epoch(1))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from brainseg import networks, preprocess
+from brainseg import networks, orientation, preprocess
 from brainseg.errors import NetworkError
 from brainseg.networks import NetworkConfig
 from brainseg.runtime import openvino
@@ -61,13 +61,16 @@ def observe(folder: Path, pixels: FloatArray, *, strongest: int = 8) -> dict[str
     if config.saliency != "none":
         raise NetworkError(f"network {config.name} sees maps, too: choose one without")
     image, _ = preprocess.standardise(pixels, config.size)
+    seen = image[np.newaxis]
+    if config.orientation == "upright":
+        seen = orientation.turned(seen, -orientation.quarter_turns(seen))
     try:
         model = openvino.Core().read_model(folder / networks.XML, folder / networks.BIN)
         ends = _ends(model, config)
         residual = config.architecture == "resunet"
         sides = {end.get_friendly_name(): _summands(end) if residual else [] for end in ends}
         nodes = [*ends, *(side for pair in sides.values() for side in pair)]
-        answers = _run(model, nodes, image[np.newaxis])
+        answers = _run(model, nodes, seen)
     except RuntimeError as error:
         raise NetworkError(
             f"the network in {folder} cannot be looked into; export it again"

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from brainseg import gate, networks, preprocess, uncertainty
+from brainseg import gate, networks, orientation, preprocess, uncertainty
 from brainseg.ensemble import Ensemble
 from brainseg.errors import NetworkError
 from brainseg.gate import HeadStatistics
 from brainseg.networks import NetworkConfig, Precision
+from brainseg.orientation import Turns
 from brainseg.runtime import openvino
 from brainseg.types import SALIENCY_INPUTS, FloatArray, Geometry, Prediction, Scan
 
@@ -145,6 +146,8 @@ class Segmenter:
     def infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         """Return probabilities (B, size, size) and features (B, F), or None where it has none.
 
+        A network that knows heads upright only sees them so, however they lie in the batch.
+
         Args:
             batch: (B, size, size, C) float32 in 0..1.
 
@@ -152,23 +155,42 @@ class Segmenter:
             ValueError: the batch has another shape.
             NetworkError: the network's answer is not finite.
         """
-        logits, features = self._answer(batch)
+        turns = self.turns(batch)
+        logits, features = self._answer(orientation.turned(batch, -turns))
+        logits = orientation.turned(logits, turns)
         halves = np.tanh(0.5 * logits)  # the sigmoid, without overflow
         return np.asarray(0.5 + 0.5 * halves, dtype=np.float32), features
 
     def logits(self, batch: FloatArray) -> FloatArray:
         """Return (B, size, size) logits, which tell apart what the sigmoid rounds to 0 or 1.
 
+        The images are taken as they lie: turn them by ``turns`` where that matters.
+
         Raises:
             ValueError, NetworkError: as ``infer``.
         """
-        return self._answer(batch)[0]
+        return self._answer(self._checked(batch))[0]
 
-    def _answer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+    def turns(self, batch: FloatArray) -> Turns:
+        """Return the quarters by which each image is turned from how the network sees it, (B,).
+
+        Raises:
+            ValueError: as ``infer``.
+            NetworkError: the network that tells the orientation is missing or damaged.
+        """
+        images = self._checked(batch)
+        if self.config.orientation == "any":
+            return np.zeros(len(images), dtype=np.int64)
+        return orientation.quarter_turns(images)
+
+    def _checked(self, batch: FloatArray) -> FloatArray:
         wanted = (self.config.size, self.config.size, self.channels)
         if batch.ndim != 4 or batch.shape[1:] != wanted:
             told = ", ".join(map(str, wanted))
             raise ValueError(f"a batch must be (B, {told}); received {batch.shape}")
+        return batch
+
+    def _answer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         images = np.ascontiguousarray(batch, dtype=np.float32)
         logits = np.empty(images.shape[:3], dtype=np.float32)
         features: list[FloatArray] = []

@@ -5,8 +5,7 @@ prediction runs), ``weights.npz`` (what explaining and further training load), `
 slices it was trained, stopped and tested on), ``gate.npz`` (what features of heads look like),
 ``history.json`` (its training) and ``SHA256SUMS`` over all. No uploaded network is accepted.
 
-``"ensemble"``, the mean of the two shipped networks, can be chosen wherever scans are predicted. It
-has no folder of its own: what needs weights needs one of the two.
+``"ensemble"``, the mean of the two shipped networks, only predicts: it has no folder of its own.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ MAP_WORDS = {"1": "with map 1", "2": "with map 2", "both": "with both maps"}
 _LARGEST_JSON = 64 * 1024
 Precision = Literal["f32", "bf16"]
 _ALLOWED: dict[str, tuple[str, ...]] = {"architecture": ARCHITECTURES, "norm": ("batch", "group")}
-_ALLOWED["saliency"] = tuple(SALIENCY_INPUTS)
+_ALLOWED |= {"orientation": ("any", "upright"), "saliency": tuple(SALIENCY_INPUTS)}
 _BOUNDS = {"size": (32, 1024), "base": (1, 128), "depth": (1, 6)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """What ``network.json`` says: ``size`` is its input's side, ``saliency`` the maps it sees."""
+    """What ``network.json`` says: the ``size``, maps and ``orientation`` of the scans it sees."""
 
     name: str
     architecture: str
@@ -53,6 +52,7 @@ class NetworkConfig:
     depth: int
     norm: str = "batch"
     saliency: str = "none"
+    orientation: str = "any"
     threshold: float = 0.5
     preprocessing: str = PREPROCESSING
     trained_on: str = ""
@@ -297,7 +297,7 @@ def _describe(folder: Path) -> NetworkConfig:
 
 
 def _validated(values: dict[str, Any], path: Path) -> NetworkConfig:
-    values = {"norm": "batch", "saliency": "none", **values}  # version 0.1 has no other
+    values = {"norm": "batch", "saliency": "none", "orientation": "any", **values}
     expected = {field.name for field in fields(NetworkConfig)}
     if set(values) != expected:
         odd = ", ".join(sorted(set(values) ^ expected))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainseg import preprocess, saliency_measures, saliency_methods
+from brainseg import orientation, preprocess, saliency_measures, saliency_methods
 from brainseg.export import load_model
 from brainseg.inference import Segmenter
 from brainseg.saliency_measures import Removal, Stability
@@ -43,7 +43,8 @@ def open_network(folder: Path) -> Opened:
 
 @lru_cache(maxsize=4)
 def _opened(folder: Path, sums: str) -> Opened:
-    return Opened(model=load_model(folder), logits=Segmenter.load(folder).logits)
+    segmenter = Segmenter.load(folder)
+    return Opened(model=load_model(folder), logits=segmenter.logits, turns=segmenter.turns)
 
 
 def explain(
@@ -71,11 +72,15 @@ def explain(
     """
     begun = time.perf_counter()
     image, geometry = preprocess.standardise(scan.pixels, opened.model.input_shape[1])
-    weights, words = weigh(opened.logits(image[np.newaxis])[0], target or Target(), geometry)
-    question = Question(image=image, weights=weights, depth=depth)
+    turns = opened.turns(image[np.newaxis])
+    seen = orientation.turned(image[np.newaxis], -turns)  # how the network looks at it
+    logits = orientation.turned(opened.logits(seen), turns)[0]
+    weights, words = weigh(logits, target or Target(), geometry)
+    watched = orientation.turned(weights[np.newaxis], -turns)[0]
+    question = Question(image=seen[0], weights=watched, depth=depth)
     grid = saliency_methods.compute(opened, question, method, progress)
     return Saliency(
-        values=_to_scan(grid, geometry),
+        values=_to_scan(orientation.turned(grid[np.newaxis], turns)[0], geometry),
         grid=grid,
         question=question,
         method=method,

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from brainseg import preprocess
 from brainseg.errors import ConfigError
+from brainseg.orientation import Turns
 from brainseg.saliency_request import METHODS, Progress, Question, depths, silent
 from brainseg.types import FloatArray
 
@@ -34,16 +35,22 @@ _TOGETHER = 4  # images in one gradient: bounds the memory, and the time until a
 _BATCH = 8
 
 
+def _as_they_lie(images: FloatArray) -> Turns:
+    return np.zeros(len(images), dtype=np.int64)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Opened:
     """A network ready to be explained: with gradients, and by its answers alone.
 
     ``logits`` takes (B, S, S, 1) to (B, S, S): the exported network where there is one, for it
-    answers faster than Keras.
+    answers faster than Keras. ``turns`` tells by how many quarters each image lies turned from how
+    the network is to see it.
     """
 
     model: keras.Model
     logits: Callable[[FloatArray], FloatArray]
+    turns: Callable[[FloatArray], Turns] = _as_they_lie
 
     @property
     def levels(self) -> int:

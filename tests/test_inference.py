@@ -30,6 +30,7 @@ def export(
     features: bool = False,
     said: int = SIDE,
     name: str = "unet",
+    orientation: str = "any",
 ) -> Path:
     """Save a network whose logit is ``slope * (pixel - 0.5)``, plus the row number if asked.
 
@@ -51,7 +52,9 @@ def export(
         outputs.append(ops.concat(means, 1))
     model = openvino.Model(outputs, [image], "tiny")
     openvino.save_model(model, folder / "network.xml", compress_to_fp16=False)
-    config = NetworkConfig(name="tiny", architecture=name, size=said, base=1, depth=1)
+    config = NetworkConfig(
+        name="tiny", architecture=name, size=said, base=1, depth=1, orientation=orientation
+    )
     networks.write_network_json(folder, config)
     networks.seal(folder)
     return folder

@@ -101,7 +101,7 @@ def test_document_runs_both_recipes_on_one_leaking_split_and_ours_on_patients(de
     assert document.val == document.test
     assert not set(patient.val) & set(patient.test)
     assert arms["document-by-slice"].config.loss == "dice_batch"
-    assert arms["reference-by-slice"].config.augment == "reference"
+    assert arms["reference-by-slice"].config.augment == "upright"
     assert {one.config.epochs for one in planned} == {7}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -216,3 +217,18 @@ def test_curves_and_stability_of_the_trained_network(trained):
     steady = saliency.stability(network, found)
     assert steady.sensitivity > 0
     assert -1 <= steady.rank_correlation <= 1
+
+
+def test_the_map_of_a_turned_scan_is_the_turned_map(linear: Opened):
+    scan = np.pad(IMAGE[..., 0], ((0, 0), (0, 0)))
+    plain = saliency.explain(linear, Scan(pixels=scan, source="scan"), "gradient")
+    turning = replace(linear, turns=lambda images: np.full(len(images), 3))
+    lying = Scan(pixels=np.ascontiguousarray(np.rot90(scan, 3)), source="lying")
+    found = saliency.explain(turning, lying, "gradient")
+    np.testing.assert_allclose(np.rot90(found.values, -3), plain.values, atol=1e-6)
+    np.testing.assert_array_equal(found.question.image, plain.question.image)
+    pixel = Target.parse("pixel 3,4")
+    there = saliency.explain(linear, Scan(pixels=scan, source="scan"), "gradient", target=pixel)
+    turned_pixel = Target.parse(f"pixel 4,{SIDE - 1 - 3}")  # np.rot90 by three quarters
+    again = saliency.explain(turning, lying, "gradient", target=turned_pixel)
+    np.testing.assert_allclose(np.rot90(again.values, -3), there.values, atol=1e-6)

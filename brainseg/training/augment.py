@@ -1,8 +1,9 @@
 """Augmentation in two halves: draw the parameters, then apply them, pure.
 
-The list and the probabilities follow nnU-Net (Isensee et al. 2021), with all eight symmetries of
-the square: the Kaggle slices are transposed, uploads are upright, and some are turned. Heads upside
-down are the rarest of them, and so they are here.
+The list and the probabilities follow nnU-Net (Isensee et al. 2021), and with them come symmetries
+of the square: the Kaggle slices are transposed, uploads are upright, and some are turned. Either
+all eight are shown (heads upside down are the rarest, and so they are here), or the slices are
+turned upright before, and few are turned away again, as many as are turned wrongly.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 
 from brainseg.types import FloatArray
 
-UPSIDE_DOWN = 0.2  # probability of a head drawn upside down
+# Probabilities of a head drawn upside down, and of one drawn on its side.
+SYMMETRIES = {"reference": (0.2, 0.5), "upright": (0.03, 0.05)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +38,18 @@ class Augmentation:
     noise_seed: int = 0
 
 
-def draw(random: np.random.Generator) -> Augmentation:
-    """Draw one augmentation."""
+def draw(random: np.random.Generator, kind: str = "reference") -> Augmentation:
+    """Draw one augmentation of a kind, a key of ``SYMMETRIES``."""
+    upside_down, on_its_side = SYMMETRIES[kind]
 
     def maybe(probability: float, low: float, high: float, otherwise: float) -> float:
         value = float(random.uniform(low, high))
         return value if random.random() < probability else otherwise
 
     return Augmentation(
-        flip_rows=bool(random.random() < UPSIDE_DOWN),
+        flip_rows=bool(random.random() < upside_down),
         flip_columns=bool(random.random() < 0.5),
-        transpose=bool(random.random() < 0.5),
+        transpose=bool(random.random() < on_its_side),
         degrees=maybe(0.5, -25, 25, 0.0),
         scale=maybe(0.5, 0.75, 1.3, 1.0),
         shift=(maybe(0.5, -0.08, 0.08, 0.0), maybe(0.5, -0.08, 0.08, 0.0)),

@@ -22,7 +22,8 @@ THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))  # each makes one batch ahe
 class Batches:
     """Training slices: arrays (N, S, S) uint8 and the rows of them that are used.
 
-    Images with saliency maps are (N, S, S, C).
+    Images with saliency maps are (N, S, S, C). ``augment`` is ``"none"`` or a kind that
+    ``augment.draw`` knows.
     """
 
     images: ByteArray
@@ -30,7 +31,7 @@ class Batches:
     rows: Sequence[int]
     batch_size: int
     seed: int
-    augmented: bool
+    augment: str
 
     def __len__(self) -> int:
         """Batches an epoch; the last one may be smaller."""
@@ -39,9 +40,9 @@ class Batches:
     def _one(self, epoch: int, row: int) -> Batch:
         image = self.images[row].astype(np.float32) / 255.0
         mask = self.masks[row].astype(np.float32)
-        if self.augmented:
+        if self.augment != "none":
             random = np.random.default_rng((self.seed, epoch, row))
-            image, mask = augment.apply(image, mask, augment.draw(random))
+            image, mask = augment.apply(image, mask, augment.draw(random, self.augment))
         return image, mask
 
     def _batch(self, epoch: int, rows: Sequence[int]) -> Batch:

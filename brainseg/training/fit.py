@@ -163,7 +163,7 @@ class Trainer:
             rows=data.train,
             batch_size=self.config.batch_size,
             seed=self.config.seed,
-            augmented=self.config.augment != "none",
+            augment=self.config.augment,
         )
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.check_room(self.folder, sum(array.nbytes for array in self._arrays().values()))

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from brainseg import networks
+from brainseg import networks, orientation
 from brainseg.data.cache import build_cache
 from brainseg.data.catalog import Orientation
 from brainseg.errors import ConfigError, DataError
+from brainseg.preprocess import with_channels
 from brainseg.training.fit import PREVIEWS, Data
 from brainseg.training.planning import open_data
 from brainseg.training.recipes import RunConfig
 from brainseg.types import ByteArray, Split
+
+_TOGETHER = 256  # slices whose orientation is told at once: bounds the memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,8 +34,9 @@ def load_data(
 ) -> Prepared:
     """Build or open the array caches and find the rows of each part.
 
-    Augmentation wants upright slices (it knows which way up heads usually are); without it they
-    stay as the files have them, as the source document trained.
+    Augmentation wants upright slices (it knows which way up heads usually are), and with
+    ``upright`` they are turned as they will be for a prediction; without it they stay as the files
+    have them, as the source document trained.
 
     Raises:
         DataError: the folder does not hold a slice of the split any more.
@@ -52,6 +56,8 @@ def load_data(
     origins: list[Orientation] = [c.orientation if turn else "upright" for c in opened]
     images = _joined([_turned(c.images, o) for c, o in zip(caches, origins, strict=True)])
     masks = _joined([_turned(c.masks, o) for c, o in zip(caches, origins, strict=True)])
+    if config.augment == "upright":
+        images, masks = _as_predicted(images, masks)
     train = tuple(row_of[n] for n in split.train)
     val = _previews_first([row_of[n] for n in split.val], masks)
     data = Data(images=images, masks=masks, train=train, val=val)
@@ -61,6 +67,16 @@ def load_data(
 
 def _turned(stack: ByteArray, origin: Orientation) -> ByteArray:
     return np.swapaxes(stack, 1, 2) if origin == "transposed" else stack
+
+
+def _as_predicted(images: ByteArray, masks: ByteArray) -> tuple[ByteArray, ByteArray]:
+    """Turn the slices that ``brainseg.orientation`` takes for turned ones."""
+    found = []
+    for first in range(0, len(images), _TOGETHER):
+        part = images[first : first + _TOGETHER] / np.float32(255)
+        found.append(orientation.quarter_turns(with_channels(part)))
+    turns = np.concatenate(found)
+    return orientation.turned(images, -turns), orientation.turned(masks, -turns)
 
 
 def _joined(stacks: list[ByteArray]) -> ByteArray:

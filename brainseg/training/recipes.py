@@ -18,7 +18,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "loss": ("dice_batch", "dice", "dice_ce", "ce"),
     "optimizer": ("adam", "adamw"),
     "schedule": ("constant", "cosine"),
-    "augment": ("none", "reference"),
+    "augment": ("none", "reference", "upright"),
     "monitor": ("val_dice_loss", "val_dice"),
     "norm": ("batch", "group"),
     "saliency": tuple(SALIENCY_INPUTS),
@@ -54,6 +54,8 @@ class RunConfig:
     ``tensorboard`` writes its event files into the run folder, too.
     ``initial`` names a run or network whose weights the training starts from.
     ``saliency`` names the dataset's maps that the network sees beside the scan.
+    ``augment`` ``"upright"`` shows heads as ``brainseg.orientation`` turns them, and makes the
+    network predict in the same way; ``"reference"`` shows all eight symmetries of the square.
     """
 
     model: str
@@ -82,7 +84,7 @@ class RunConfig:
     epochs: int = 300
     patience: int = 40
     monitor: str = "val_dice"
-    augment: str = "reference"
+    augment: str = "upright"
     ema_decay: float = 0.995
     precision: str = "float32"
     threads: int = 0

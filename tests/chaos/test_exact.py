@@ -32,7 +32,7 @@ def test_f15_stops_and_resumes_change_no_number(tmp_path: Path, tell: Tell, full
     data = Data(images=images, masks=masks, train=SPLIT.train, val=SPLIT.val)
     stops, draw = 20 if full else 3, random.Random(5)
     config = tiny(Path("x"), epochs=stops * 2, batch_size=4, ema_decay=0.98)
-    assert config.augment == "reference"
+    assert config.augment == "upright"
 
     def train(run: Path, left: int) -> bool:
         trainer = Trainer(config, run / "checkpoint", StopsAt(run, "unet"))

@@ -6,35 +6,35 @@ import pytest
 from brainseg.training.batches import Batches
 
 
-def _batches(augmented: bool) -> Batches:
+def _batches(augment: str) -> Batches:
     images = np.arange(10, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8) * 20
     masks = np.zeros((10, 8, 8), np.uint8)
     masks[:, 2:5, 2:5] = 1
     rows = (1, 3, 5, 7, 9)
-    return Batches(images=images, masks=masks, rows=rows, batch_size=2, seed=5, augmented=augmented)
+    return Batches(images=images, masks=masks, rows=rows, batch_size=2, seed=5, augment=augment)
 
 
 def test_an_epoch_meets_every_row_once():
-    parts = list(_batches(False).epoch(1))
+    parts = list(_batches("none").epoch(1))
     values = np.concatenate([x[:, 0, 0, 0] for x, _ in parts]) * 255 / 20
     assert sorted(np.round(values).astype(int)) == [1, 3, 5, 7, 9]
-    assert len(parts) == len(_batches(False)) == 3
+    assert len(parts) == len(_batches("none")) == 3
 
 
 def test_batches_are_float32_with_a_channel():
-    images, masks = next(_batches(True).epoch(1))
+    images, masks = next(_batches("reference").epoch(1))
     assert images.shape == masks.shape == (2, 8, 8, 1)
     assert images.dtype == masks.dtype == np.float32
 
 
 @pytest.mark.parametrize("start", [0, 1, 2])
 def test_starting_later_gives_the_same_later_batches(start: int):
-    whole = list(_batches(True).epoch(4))[start:]
-    for (a, b), (c, d) in zip(whole, _batches(True).epoch(4, start=start), strict=True):
+    whole = list(_batches("reference").epoch(4))[start:]
+    for (a, b), (c, d) in zip(whole, _batches("reference").epoch(4, start=start), strict=True):
         np.testing.assert_array_equal(a, c)
         np.testing.assert_array_equal(b, d)
 
 
 def test_epochs_differ():
-    first, second = next(_batches(True).epoch(1))[0], next(_batches(True).epoch(2))[0]
+    first, second = next(_batches("reference").epoch(1))[0], next(_batches("reference").epoch(2))[0]
     assert not np.array_equal(first, second)

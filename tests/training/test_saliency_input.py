@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from brainseg import cli, export, models, networks, predict, preprocess, runs
+from brainseg import cli, export, models, networks, orientation, predict, preprocess, runs
 from brainseg.data.cache import build_cache
 from brainseg.data.catalog import read_catalog, read_mask, read_scan
 from brainseg.errors import ConfigError, DataError, NetworkError, ScanError
@@ -135,7 +135,7 @@ def test_augmenting_leaves_the_stored_slices_alone():
 def test_batches_carry_the_maps(maps_data: Path):
     cache = build_cache(read_catalog(maps_data), side=SIDE, saliency="both")
     batches = Batches(
-        images=cache.images, masks=cache.masks, rows=range(8), batch_size=4, seed=0, augmented=False
+        images=cache.images, masks=cache.masks, rows=range(8), batch_size=4, seed=0, augment="none"
     )
     for images, masks in batches.epoch(1):
         assert images.shape == (4, SIDE, SIDE, 3)
@@ -191,8 +191,11 @@ def test_openvino_answers_as_keras_does_and_turns_maps_with_the_scan(
     sample = read_catalog(maps_data).samples[0]
     scan = read_scan(sample, "both")
     seen, _ = preprocess.network_input(scan, SIDE, "both")
-    logits = export.load_model(trained / "network")(seen[np.newaxis])
-    expected = 1 / (1 + np.exp(-np.asarray(logits)[0, ..., 0]))
+    lies = segmenter.turns(seen[np.newaxis])
+    model = export.load_model(trained / "network")
+    upright = np.asarray(model(orientation.turned(seen[np.newaxis], -lies)))
+    logits = orientation.turned(upright, lies)[0, ..., 0]
+    expected = 1 / (1 + np.exp(-logits))
     assert segmenter.predict(scan).probability == pytest.approx(expected, abs=1e-4)
     turns = [back(segmenter.infer(turn(seen)[np.newaxis])[0][0]) for turn, back in SYMMETRIES]
     mean = segmenter.predict(scan, symmetries=True).probability

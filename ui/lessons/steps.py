@@ -37,9 +37,9 @@ def draw(chosen: Chosen) -> None:
             st.markdown(f"**{number}. {step.name}**")
             st.caption(f"{step.said}  \n`{preparing.told(step.values)}`")
     st.caption(
-        "The files of the public dataset lie transposed, rows and columns swapped. Networks get "
-        "them as filed, and learn all eight symmetries of the square; only for your eyes they are "
-        "turned upright."
+        "The files of the public dataset lie transposed, rows and columns swapped. They are shown "
+        "upright, and a small network turns every scan upright before the UNet or the ResUNet "
+        "sees it: a head that always stands is easier to learn than one in eight positions."
         if chosen.catalog.orientation == "transposed" else
         "The files of this dataset lie upright already: nothing is turned."
     )  # fmt: skip
