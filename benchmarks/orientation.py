@@ -10,7 +10,6 @@ shipped one.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from brainseg.training import augment
 from brainseg.training.planning import open_data
 
 BATCH = 64
+WIDTHS, STRIDES = (16, 32, 32, 64, 64, 64), (2, 2, 1, 2, 1, 2)
 Slices = dict[int, np.ndarray]
 
 
@@ -42,7 +42,7 @@ def upright_slices(opened: list[Catalog]) -> Slices:
 def untrained() -> keras.Model:
     """Return six convolutions and two dense layers: (B, SIDE, SIDE, 1) to four logits."""
     x = given = keras.Input((SIDE, SIDE, 1))
-    for width, strides in ((16, 2), (32, 2), (32, 1), (64, 2), (64, 1), (64, 2)):
+    for width, strides in zip(WIDTHS, STRIDES, strict=True):
         x = keras.layers.Conv2D(width, 3, strides=strides, padding="same", use_bias=False)(x)
         x = keras.layers.BatchNormalization(momentum=0.9)(x)
         x = keras.layers.ReLU()(x)
@@ -79,16 +79,44 @@ def train(slices: Slices, numbers: list[int], epochs: int) -> keras.Model:
     return model
 
 
-def write(model: keras.Model) -> None:
-    """Put the network into the package, stored in float16."""
+def folded(model: keras.Model) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return kernel and bias of every layer in order, batch norm within its convolution."""
+    layers: list[tuple[np.ndarray, np.ndarray]] = []
+    for layer in model.layers:
+        arrays = [keras.ops.convert_to_numpy(value) for value in layer.weights]
+        if isinstance(layer, keras.layers.Conv2D):
+            layers.append((arrays[0], np.zeros(arrays[0].shape[-1], np.float32)))
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            gain, shift, mean, variance = arrays
+            gain = gain / np.sqrt(variance + layer.epsilon)
+            layers[-1] = (layers[-1][0] * gain, shift - mean * gain)
+        elif isinstance(layer, keras.layers.Dense):
+            layers.append((arrays[0], arrays[1]))
+    return layers
+
+
+def write(layers: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Put the network into the package in float16, as plain convolutions: 1 ms a slice.
+
+    A graph exported by Keras pads and transposes at every layer, and takes three times as long.
+    """
+    ops, model = runtime.openvino.opset13, runtime.openvino.Model
+    given = ops.parameter([-1, SIDE, SIDE, 1], np.float32, name="images")
+    x = ops.reshape(given, np.array([-1, 1, SIDE, SIDE]), special_zero=False)
+    for (kernel, bias), stride in zip(layers[:-2], STRIDES, strict=True):
+        before = [0, 0] if stride == 2 else [1, 1]  # "same" of an even side
+        weights = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1), np.float32)
+        x = ops.convolution(x, weights, [stride, stride], before, [1, 1], [1, 1])
+        x = ops.relu(ops.add(x, bias.reshape(1, -1, 1, 1).astype(np.float32)))
+    x = ops.reshape(
+        ops.transpose(x, np.array([0, 2, 3, 1])), np.array([-1, len(layers[-2][0])]), False
+    )
+    for number, (kernel, bias) in enumerate(layers[-2:]):
+        x = ops.relu(x) if number else x
+        x = ops.add(ops.matmul(x, kernel.astype(np.float32), False, False), bias.astype(np.float32))
     orientation.FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name:
-        whole = Path(name) / orientation.XML
-        model(np.zeros((1, SIDE, SIDE, 1), np.float32))
-        model.export(str(whole), format="openvino", verbose=False)
-        exported = runtime.openvino.Core().read_model(whole)
-        path = orientation.FOLDER / orientation.XML
-        runtime.openvino.save_model(exported, path, compress_to_fp16=True)
+    path = orientation.FOLDER / orientation.XML
+    runtime.openvino.save_model(model([x], [given], "orientation"), path, compress_to_fp16=True)
     orientation.write_sums(orientation.FOLDER)
 
 
@@ -117,7 +145,7 @@ def main() -> None:
         model = train(slices, known, options.epochs)
         print("alone: ", told(test, lambda x: model.predict(x, verbose=0).argmax(axis=1)))
         if options.write:
-            write(model)
+            write(folded(model))
     if options.only_measure or options.write:
         print("as used: ", told(test, orientation.quarter_turns))
         if options.demo:

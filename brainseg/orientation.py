@@ -78,7 +78,7 @@ def _request() -> Any:
             digest, _, name = line.partition("  ")
             if files.sha256(FOLDER / name) != digest:
                 raise NetworkError(f"{FOLDER / name} was altered or damaged; install it again")
-        options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
         model = openvino.Core().compile_model(FOLDER / XML, "CPU", options)
     except (OSError, RuntimeError) as error:
         raise NetworkError(f"{FOLDER} is incomplete or damaged; install it again") from error
