@@ -2,7 +2,7 @@
 
     python -m benchmarks.options --data DIR --tumour-free DIR [--every N]
 
-Each slice goes through both networks in all eight symmetries; everything else is computed from
+Each slice goes through both networks in eight views; everything else is computed from
 those answers. Thresholds are tuned on the validation slices alone. ``--every 2`` takes every second
 slice of either part. The milliseconds are of this machine as busy as it is.
 """

@@ -15,7 +15,7 @@ from brainseg.data.patients import PatientFacts, facts_for, pixel_mm
 from brainseg.data.pixels import AnyArray
 from brainseg.ensemble import Ensemble
 from brainseg.errors import ConfigError, DataError
-from brainseg.inference import SYMMETRIES, Segmenter
+from brainseg.inference import Segmenter
 from brainseg.preprocess import network_input, standardise_mask
 from brainseg.refine import Refined
 from brainseg.scores import ORIENTATIONS, SYMMETRY_NAMES
@@ -29,6 +29,7 @@ from brainseg.types import (
     Sample,
     Scan,
 )
+from brainseg.views import SYMMETRIES
 
 Progress = Callable[[int, int], None]
 DOCUMENT_BATCH = 32

@@ -10,13 +10,13 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from brainseg import gate, networks, orientation, preprocess, uncertainty
+from brainseg import gate, networks, orientation, preprocess, uncertainty, views
 from brainseg.ensemble import Ensemble
 from brainseg.errors import NetworkError
 from brainseg.gate import HeadStatistics
@@ -26,7 +26,7 @@ from brainseg.runtime import openvino
 from brainseg.types import SALIENCY_INPUTS, FloatArray, Geometry, Prediction, Scan
 
 AT_ONCE = 2  # predictions that run at the same moment in one process; more only wait
-_BATCH = 8  # images a network sees at once: bounds the memory, and is all eight symmetries
+_BATCH = 8  # images a network sees at once: bounds the memory, and is all eight views
 _slots = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -99,7 +99,7 @@ class Segmenter:
 
         Args:
             scan: raw pixels; standardised as in training.
-            symmetries: average over the eight symmetries of the square (slower, steadier).
+            symmetries: average over the eight views of ``views.OF`` (slower, steadier).
 
         Raises:
             ScanError: the scan is empty, holds values that are not finite, or lacks a saliency map
@@ -107,16 +107,16 @@ class Segmenter:
         """
         started = time.perf_counter()
         image, geometry = self._seen(scan)
-        turns = SYMMETRIES if symmetries else SYMMETRIES[:1]
-        views, features = self.infer(np.stack([turn(image) for turn, _ in turns]))
-        turned_back = [back(view) for view, (_, back) in zip(views, turns, strict=True)]
+        shown = views.OF[self.config.orientation] if symmetries else views.SYMMETRIES[:1]
+        answers, features = self.infer(np.stack([make(image) for make, _ in shown]))
+        turned_back = [undo(a) for a, (_, undo) in zip(answers, shown, strict=True)]
         probability = np.asarray(np.mean(turned_back, axis=0), dtype=np.float32)
         restored = preprocess.restore(probability, geometry)
         seen = None if features is None else features[0]
         return self._prediction(scan, restored, time.perf_counter() - started, seen)
 
     def uncertainty(self, scan: Scan) -> FloatArray:
-        """Return the entropy in bits of the average over the eight symmetries, (H, W) in 0..1.
+        """Return the entropy in bits of the average over the eight views, (H, W) in 0..1.
 
         Raises:
             ScanError: as ``predict``.
@@ -241,19 +241,3 @@ def _check_ends(model: Any, config: NetworkConfig) -> None:
                 f"network {config.name} has {kind} {shape}, but (batch, {config.size}, "
                 f"{config.size}, {depth}) is needed; export it again"
             )
-
-
-def _symmetries() -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
-    pairs: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
-    for quarter in range(4):
-        pairs.append((lambda a, q=quarter: np.rot90(a, q), lambda a, q=quarter: np.rot90(a, -q)))
-        pairs.append(
-            (
-                lambda a, q=quarter: np.rot90(a[:, ::-1], q),
-                lambda a, q=quarter: np.rot90(a, -q)[:, ::-1],
-            )
-        )
-    return pairs
-
-
-SYMMETRIES = tuple(_symmetries())  # (turn, turn back) for each of the eight

@@ -39,7 +39,7 @@ def predict_files(
         scans: the files.
         out: folder of the masks.
         threshold: of the probability; each network's own by default.
-        symmetries: average over the eight symmetries of the square.
+        symmetries: average over eight turned and mirrored views.
         smallest: drop connected parts smaller than this share of the slice.
         precision: ``"f32"`` or the faster ``"bf16"``; None as ``networks.precision`` says.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # types imports this module
     from brainseg.types import Tumour
 
 Summary = dict[str, float | int | None]
-# The eight symmetries of the square by name, in the order of ``inference.SYMMETRIES``.
+# The eight symmetries of the square by name, in the order of ``views.SYMMETRIES``.
 SYMMETRY_NAMES = (
     "upright",
     "mirrored",

@@ -13,10 +13,11 @@ import pytest
 from brainseg import networks, paths, preprocess, uncertainty
 from brainseg.ensemble import Ensemble
 from brainseg.errors import NetworkError, ScanError
-from brainseg.inference import SYMMETRIES, Segmenter, load
+from brainseg.inference import Segmenter, load
 from brainseg.networks import NetworkConfig
 from brainseg.runtime import openvino
 from brainseg.types import Scan
+from brainseg.views import SYMMETRIES, TILTED
 
 SIDE = 32
 
@@ -135,6 +136,15 @@ def test_the_eight_symmetries_are_different_and_turn_back() -> None:
     assert len(turned) == 8
     for turn, back in SYMMETRIES:
         assert np.array_equal(back(turn(square)), square)
+
+
+def test_the_views_of_upright_heads_are_different_and_turn_back() -> None:
+    smooth = np.hypot(*np.mgrid[-1:1:64j, -1.2:0.8:64j]).astype(np.float32)[..., np.newaxis]
+    made = {np.ascontiguousarray(make(smooth)).tobytes() for make, _ in TILTED}
+    assert len(made) == 8
+    middle = slice(16, 48)
+    for make, undo in TILTED:
+        assert np.allclose(undo(make(smooth))[middle, middle], smooth[middle, middle], atol=0.02)
 
 
 def test_symmetries_do_not_change_what_is_symmetric(segmenter: Segmenter, scan: Scan) -> None:

@@ -15,7 +15,7 @@ from brainseg.data.cache import build_cache
 from brainseg.data.catalog import read_catalog, read_mask, read_scan
 from brainseg.errors import ConfigError, DataError, NetworkError, ScanError
 from brainseg.evaluate import evaluate, evaluate_run
-from brainseg.inference import SYMMETRIES, Segmenter
+from brainseg.inference import Segmenter
 from brainseg.training import augment, finish
 from brainseg.training.batches import Batches
 from brainseg.training.fit import Trainer
@@ -24,6 +24,7 @@ from brainseg.training.prepare import load_data, start_weights
 from brainseg.training.recipes import RunConfig, command, recipe
 from brainseg.training.reporter import Reporter
 from brainseg.types import SALIENCY_INPUTS, Sample, Scan, Split
+from brainseg.views import TILTED
 
 SIDE = 32
 CHANNELS = {"none": 1, "1": 2, "2": 2, "both": 3}
@@ -197,9 +198,9 @@ def test_openvino_answers_as_keras_does_and_turns_maps_with_the_scan(
     logits = orientation.turned(upright, lies)[0, ..., 0]
     expected = 1 / (1 + np.exp(-logits))
     assert segmenter.predict(scan).probability == pytest.approx(expected, abs=1e-4)
-    turns = [back(segmenter.infer(turn(seen)[np.newaxis])[0][0]) for turn, back in SYMMETRIES]
+    views = [undo(segmenter.infer(make(seen)[np.newaxis])[0][0]) for make, undo in TILTED]
     mean = segmenter.predict(scan, symmetries=True).probability
-    assert mean == pytest.approx(np.mean(turns, axis=0), abs=1e-4)
+    assert mean == pytest.approx(np.mean(views, axis=0), abs=1e-4)
     assert segmenter.predict_many([scan])[0].probability == pytest.approx(expected, abs=1e-4)
 
 
