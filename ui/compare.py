@@ -19,11 +19,12 @@ from ui import (
     evaluation,
     evaluation_view,
     frame,
+    missing,
     widgets,
 )
 from ui.compare_scores import Pair
 
-SAMPLE = "compare.sample"
+SAMPLE, PART = "compare.sample", "compare.part"
 _TOUR = "compare.tour"
 
 
@@ -62,7 +63,7 @@ def choose_slices(refs: Sequence[NetworkRef], catalog: Catalog) -> evaluation.Nu
     parts = evaluation.choices(refs, [catalog])
     if not parts:
         return ()
-    chosen = st.session_state.get("compare.part")
+    chosen = st.session_state.get(PART, st.query_params.get(PART))  # the link is there first
     return parts.get(chosen) or next(iter(parts.values()))
 
 
@@ -122,7 +123,9 @@ def all_slices(
         return
     st.markdown("**Every slice, one dot each**")
     if len(parts) > 1:
-        st.selectbox("Slices", parts, key="compare.part", width=420)
+        missing.look(PART, parts)
+        part = st.selectbox("Slices", parts, key=PART, bind="query-params", width=420)
+        missing.say(PART, "the slices", "cannot be chosen here", part)
     evaluation_view.warn_of_training(refs, [catalog], chosen)
     if pair:
         _scatter(pair, (refs[0].label, refs[1].label), present)

@@ -241,3 +241,22 @@ def test_every_network_of_a_view_has_its_own_colour(tmp_path):
     assert colours["resunet"] == palette.RESUNET
     assert len(set(colours.values())) == 4
     assert palette.TRUTH not in colours.values()
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_a_link_to_what_is_not_here_says_so_until_something_else_is_chosen(alone):
+    app = alone("compare", compare__sample="9999", compare__second="*Gone*", compare__dataset="X")
+    assert [told.value.replace("\\", "") for told in app.warning] == [
+        "The link asks for dataset X, which is not here; shown instead: demo.",
+        "The link asks for network *Gone*, which is not among the networks here; "
+        "shown instead: ResUNet.",
+        "The link asks for slice 9999, which is not among the slices of demo; "
+        f"shown instead: slice {app.selectbox(key='compare.sample').value}.",
+    ]
+    assert app.get("bidi_component")
+    app.toggle(key="compare.swipe").set_value(True).run()
+    assert len(app.warning) == 3
+    app.button(key="compare.sample.next").click().run()
+    assert len(app.warning) == 2
+    app.button(key="compare.sample.previous").click().run()
+    assert len(app.warning) == 2

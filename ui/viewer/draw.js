@@ -4,6 +4,7 @@ const drawing = {
     const { spec, stage, canvas, caption } = panel;
     const ratio = window.devicePixelRatio || 1;
     const size = [stage.clientWidth, stage.clientHeight].map((side) => Math.round(side * ratio));
+    if (!size[0] || !size[1]) return; // not on screen
     if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
     stage.classList.toggle("zoomed", this.view.zoom > 1);
     stage.classList.toggle("painting", this.paints(spec));
