@@ -2,46 +2,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from brainseg import metrics, palette, scoring
+from brainseg import metrics, palette
 from brainseg.errors import DataError
 from brainseg.networks import NetworkRef
 from brainseg.types import CaseScore, Evaluation, Prediction
 from ui import compare_scores, compare_view, evaluate_progress, widgets
 from ui.cases import Case
-
-
-@pytest.fixture(autouse=True)
-def no_scoring_outlives_its_test():
-    """Scores are made by threads of the server; here they end with the test."""
-    yield
-    wait_for_scores()
-    scoring._jobs.clear()
-
-
-def wait_for_scores() -> None:
-    for thread in threading.enumerate():
-        if thread.name == "scoring":
-            thread.join(timeout=60)
-            assert not thread.is_alive()
-
-
-@pytest.fixture
-def scored(alone):
-    """Open the screen with an address of one's own, and again once every slice has its scores."""
-
-    def open_screen(**query: str) -> AppTest:
-        app = alone("compare", **query)
-        wait_for_scores()
-        return app.run()
-
-    return open_screen
 
 
 @pytest.fixture
@@ -144,7 +116,7 @@ def test_a_threshold_that_is_none_is_taken_out_of_the_address(alone, nonsense):
 def test_every_slice_with_a_tumour_is_a_dot_and_the_present_one_has_a_ring(scored, demo_data):
     from brainseg.data.catalog import read_catalog
 
-    app = scored(compare__sample="3")
+    app = scored("compare", compare__sample="3")
     spec = figures(app)["Dice of UNet"]
     dots = [trace for trace in spec["data"] if trace.get("mode") == "markers"]
     shown = sorted(point[0] for trace in dots[:-1] for point in trace["customdata"])
@@ -155,7 +127,7 @@ def test_every_slice_with_a_tumour_is_a_dot_and_the_present_one_has_a_ring(score
 
 @pytest.mark.usefixtures("demo", "networks")
 def test_the_tour_goes_on_and_starts_again_after_anything_else(scored):
-    app = scored()
+    app = scored("compare")
     visited = []
     for _ in range(3):
         app.button(key="compare.differ").click().run()
@@ -170,7 +142,9 @@ def test_the_tour_goes_on_and_starts_again_after_anything_else(scored):
 
 
 @pytest.mark.usefixtures("demo", "networks")
-def test_until_there_are_scores_the_tour_waits_and_the_slice_does_not(alone, monkeypatch):
+def test_until_there_are_scores_the_tour_waits_and_the_slice_does_not(
+    alone, monkeypatch, wait_for_scores
+):
     monkeypatch.setattr(evaluate_progress, "AT_ONCE", 0)
     app = alone("compare")
     assert app.get("bidi_component")
@@ -181,7 +155,7 @@ def test_until_there_are_scores_the_tour_waits_and_the_slice_does_not(alone, mon
 
 
 @pytest.mark.usefixtures("demo", "networks")
-def test_a_scoring_that_fails_says_why_and_can_be_tried_again(alone, monkeypatch):
+def test_a_scoring_that_fails_says_why_and_can_be_tried_again(alone, monkeypatch, wait_for_scores):
     def fail(*_args: object, **_options: object) -> None:
         raise DataError("slice 3 has no mask")
 
