@@ -99,9 +99,9 @@ def _tour(name: str, ranked: Sequence[int]) -> None:
     st.session_state[SAMPLE] = ranked[place]
 
 
-def facts(sample: Sample, pair: Pair | None) -> str:
-    """Return what is known of the slice, and where it stands in both orders."""
-    known = cases.facts_of(sample)
+def facts(sample: Sample, catalog: Catalog, refs: Sequence[NetworkRef], pair: Pair | None) -> str:
+    """Return what is known of the slice, who was trained on it, where it stands in both orders."""
+    known = cases.facts_for(sample, catalog, refs)
     for order, words in (
         (compare_scores.most_different, "difference rank {} of {}"),
         (compare_scores.worst, "worst rank {} of {}"),

@@ -136,6 +136,9 @@ def test_swipe_puts_two_networks_in_one_panel_and_in_the_address(compare):
     page.wait_for_url("**compare.swipe=true**")
     page.get_by_role("slider", name="Divider").wait_for()
     assert page.locator(".stage").count() == 2
+    told = page.locator("figcaption").first.inner_text()
+    assert [told.count(f"Run {run}") for run in RUNS] == [1, 1]  # whose scores are whose
+    assert told.count("the true mask") == 1
 
 
 def test_keys_step_through_the_slices_and_the_address_follows(compare, settled):

@@ -12,7 +12,7 @@ from brainseg import metrics, palette
 from brainseg.errors import DataError
 from brainseg.networks import NetworkRef
 from brainseg.types import CaseScore, Evaluation, Prediction
-from ui import compare_scores, compare_view, evaluate_progress, widgets
+from ui import compare_scores, compare_view, evaluate_progress, evaluation, widgets
 from ui.cases import Case
 
 
@@ -101,6 +101,23 @@ def test_the_address_reproduces_the_view(alone):
     assert app.get("button_group")[0].value == "Right and wrong"
     assert any("at threshold 0.3" in text.value for text in app.markdown)
     assert app.query_params["compare.threshold"] == "0.3"
+
+
+@pytest.mark.usefixtures("demo", "networks")
+@pytest.mark.parametrize("screen", ["segment", "compare"])
+def test_a_slice_that_a_network_saw_in_training_is_said_to_be_one(
+    alone, text_of, monkeypatch, screen
+):
+    def parts(ref: NetworkRef, _catalogs: object) -> dict[str, tuple[int, ...]]:
+        return {"train": (7,)} if ref.name == "unet" else {"val": (8,), "test": (7,)}
+
+    monkeypatch.setattr(evaluation, "known_parts", parts)
+    app = alone(screen, **{f"{screen}__sample": "7"})
+    assert "UNet saw it in training or tuning" in text_of(app)
+    app.button(key=f"{screen}.sample.next").click().run()
+    assert "ResUNet saw it in training or tuning" in text_of(app)
+    app.button(key=f"{screen}.sample.next").click().run()
+    assert "saw it" not in text_of(app)
 
 
 @pytest.mark.usefixtures("demo", "networks")
@@ -215,22 +232,3 @@ def test_every_network_of_a_view_has_its_own_colour(tmp_path):
     assert colours["resunet"] == palette.RESUNET
     assert len(set(colours.values())) == 4
     assert palette.TRUTH not in colours.values()
-
-
-@pytest.mark.usefixtures("demo", "networks")
-def test_a_link_to_what_is_not_here_says_so_until_something_else_is_chosen(alone):
-    app = alone("compare", compare__sample="9999", compare__second="*Gone*", compare__dataset="X")
-    assert [told.value.replace("\\", "") for told in app.warning] == [
-        "The link asks for dataset X, which is not here; shown instead: demo.",
-        "The link asks for network *Gone*, which is not among the networks here; "
-        "shown instead: ResUNet.",
-        "The link asks for slice 9999, which is not among the slices of demo; "
-        f"shown instead: slice {app.selectbox(key='compare.sample').value}.",
-    ]
-    assert app.get("bidi_component")
-    app.toggle(key="compare.swipe").set_value(True).run()
-    assert len(app.warning) == 3
-    app.button(key="compare.sample.next").click().run()
-    assert len(app.warning) == 2
-    app.button(key="compare.sample.previous").click().run()
-    assert len(app.warning) == 2

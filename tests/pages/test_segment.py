@@ -61,27 +61,6 @@ def test_the_address_chooses_slice_and_network(alone):
 
 
 @pytest.mark.usefixtures("demo", "networks")
-def test_a_link_to_a_slice_and_a_network_that_are_not_here_says_so(alone):
-    app = alone("segment", segment__sample="x", segment__networks="Gone", segment__threshold="7")
-    assert [told.value.replace("\\", "") for told in app.warning] == [
-        "The link asks for network Gone, which is not among the networks here; "
-        "shown instead: UNet and ResUNet.",
-        "The link asks for slice x, which is not among the slices of demo; "
-        f"shown instead: slice {app.selectbox(key='segment.sample').value}.",
-    ]
-    assert "segment.threshold" not in app.query_params
-    assert app.get("bidi_component")
-
-
-@pytest.mark.usefixtures("demo", "networks")
-def test_the_address_brings_threshold_and_uncertainty_back(alone):
-    app = alone("segment", segment__threshold="0.995", segment__uncertainty="true")
-    assert "at threshold 0.995" in app.info[0].value
-    assert app.query_params["segment.threshold"] == "0.995"
-    assert app.toggle(key="segment.uncertainty").value
-
-
-@pytest.mark.usefixtures("demo", "networks")
 def test_next_and_previous_step_through_the_slices(alone):
     app = alone("segment")
     first = app.selectbox(key="segment.sample").value

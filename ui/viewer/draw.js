@@ -15,8 +15,8 @@ const drawing = {
     if (spec.other) this.drawOther(context, spec.other, size);
     const brush = this.paints(spec) && this.brush.radius / this.sizeOf(spec)[0];
     if (this.hover) drawCursor(context, size, this.hover, this.view, brush);
-    const notes = spec.other ? [this.notes(spec), this.notes(spec.other)] : [this.notes(spec)];
-    caption.replaceChildren(...notes.flat());
+    const notes = [spec, spec.other].filter(Boolean).flatMap((one) => this.notes(one, spec.other));
+    caption.replaceChildren(...notes);
   },
 
   drawOther(context, spec, size) {

@@ -158,6 +158,7 @@ class Viewer {
     const shown = this.swiping ? [{ ...a, other: b }, ...rest] : this.data.panels;
     this.panels = shown.map((spec) => this.makePanel(spec));
     box.replaceChildren(...this.panels.map((panel) => panel.figure));
+    layOut(box, this.panels.length); // at once: never first one under the other
     this.redraw();
   }
 
