@@ -20,12 +20,12 @@ def look(key: str, options: Sequence[str]) -> None:
 
 
 def say(key: str, what: str, where: str, shown: str) -> None:
-    """Say that the link asked for another ``what`` than there is ``where``, and what is ``shown``.
+    """Say above everything what the link asks for in vain, until the field shows something else.
 
     Args:
         key: of the field, as in ``look``.
         what: the kind of thing, as in "slice".
-        where: what does not have it, as in "cheng256 does not have".
+        where: how it is missing, as in "is not here": the sentence goes on with "which".
         shown: the choice that stands in its place, for people.
     """
     told = st.session_state.get(_place(key))
