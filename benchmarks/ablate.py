@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +22,8 @@ from typing import Any
 
 import psutil
 
-from benchmarks import card
+from benchmarks import card, resumable
 from brainseg import files, liveness, protocols, runs
-from brainseg.errors import BrainsegError
 from brainseg.protocols import PlannedRun
 from brainseg.run_folder import read_json
 from brainseg.training.planning import open_data, split_of
@@ -225,9 +223,4 @@ def main(words: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BrainsegError as error:
-        sys.exit(f"ablate: {error}")
-    except KeyboardInterrupt:
-        sys.exit("ablate: stopped; the same command goes on")
+    resumable.leave("ablate", main)

@@ -14,14 +14,12 @@ with ``--doc`` in docs/SALIENCY_INPUT.md.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks import card
+from benchmarks import card, resumable
 from brainseg import files, protocols, runs, statistics
-from brainseg.errors import BrainsegError
 from brainseg.protocols import PlannedRun
 from brainseg.training.planning import open_data
 from brainseg.training.recipes import recipe
@@ -165,9 +163,4 @@ def main(words: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BrainsegError as error:
-        sys.exit(f"saliency_input: {error}")
-    except KeyboardInterrupt:
-        sys.exit("saliency_input: stopped; the same command goes on")
+    resumable.leave("saliency_input", main)

@@ -20,7 +20,7 @@ with frame.open_page(
             "compare.sample", catalog, default=compare.first_slice(catalog)
         )
         compare.tour(pair)
-    st.caption(compare.facts(sample, pair))
+    st.caption(compare.facts(sample, catalog, refs, pair))
 
     case = cases.of_sample(catalog, sample, refs)
     threshold = compare_view.slice_view(case, refs)

@@ -13,6 +13,6 @@ with frame.open_page("Segment", "Outline the tumour on a slice of a dataset or o
             bind="query-params",
         )  # fmt: skip
         networks = widgets.pick_networks("segment.networks")
-    study = segment.choose_sample() if source == SAMPLE else segment.choose_upload()
+    study = segment.choose_sample(networks) if source == SAMPLE else segment.choose_upload()
     if study and segment_doubt.passes_gate(study, networks):
         segment_view.show(study, networks)

@@ -9,7 +9,7 @@ from brainseg import palette
 from brainseg.data.catalog import Catalog, Problem, upright
 from brainseg.networks import NetworkRef
 from brainseg.types import TUMOURS, BoolArray, ByteArray, FloatArray, Prediction, Sample
-from ui import cache, frame, pictures, widgets
+from ui import cache, evaluation, frame, pictures, widgets
 from ui.viewer import Layer, Panel
 
 TRUTH = "True mask"
@@ -71,6 +71,12 @@ def facts_of(sample: Sample) -> str:
     kind = {"none": "no tumour", None: "tumour kind unknown"}.get(sample.tumour, sample.tumour)
     patient = f"patient {frame.plain(sample.patient)}" if sample.patient else "patient unknown"
     return f"Slice {sample.number} · {kind} · {patient}"
+
+
+def facts_for(sample: Sample, catalog: Catalog, refs: Sequence[NetworkRef]) -> str:
+    """Return the facts of a slice, and which of the networks saw it while they were trained."""
+    told = frame.plain(evaluation.told_of_slice(refs, catalog, sample.number))
+    return f"{facts_of(sample)} · {told}" if told else facts_of(sample)
 
 
 def truth_of(case: Case) -> str | None:

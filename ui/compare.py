@@ -19,11 +19,12 @@ from ui import (
     evaluation,
     evaluation_view,
     frame,
+    missing,
     widgets,
 )
 from ui.compare_scores import Pair
 
-SAMPLE = "compare.sample"
+SAMPLE, PART = "compare.sample", "compare.part"
 _TOUR = "compare.tour"
 
 
@@ -62,7 +63,7 @@ def choose_slices(refs: Sequence[NetworkRef], catalog: Catalog) -> evaluation.Nu
     parts = evaluation.choices(refs, [catalog])
     if not parts:
         return ()
-    chosen = st.session_state.get("compare.part")
+    chosen = st.session_state.get(PART, st.query_params.get(PART))  # the link is there first
     return parts.get(chosen) or next(iter(parts.values()))
 
 
@@ -98,9 +99,9 @@ def _tour(name: str, ranked: Sequence[int]) -> None:
     st.session_state[SAMPLE] = ranked[place]
 
 
-def facts(sample: Sample, pair: Pair | None) -> str:
-    """Return what is known of the slice, and where it stands in both orders."""
-    known = cases.facts_of(sample)
+def facts(sample: Sample, catalog: Catalog, refs: Sequence[NetworkRef], pair: Pair | None) -> str:
+    """Return what is known of the slice, who was trained on it, where it stands in both orders."""
+    known = cases.facts_for(sample, catalog, refs)
     for order, words in (
         (compare_scores.most_different, "difference rank {} of {}"),
         (compare_scores.worst, "worst rank {} of {}"),
@@ -122,7 +123,9 @@ def all_slices(
         return
     st.markdown("**Every slice, one dot each**")
     if len(parts) > 1:
-        st.selectbox("Slices", parts, key="compare.part", width=420)
+        missing.look(PART, parts)
+        part = st.selectbox("Slices", parts, key=PART, bind="query-params", width=420)
+        missing.say(PART, "the slices", "cannot be chosen here", part)
     evaluation_view.warn_of_training(refs, [catalog], chosen)
     if pair:
         _scatter(pair, (refs[0].label, refs[1].label), present)

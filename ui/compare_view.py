@@ -13,6 +13,7 @@ from brainseg.types import BoolArray
 from ui import cache, cases, charts, compare_charts, pictures, viewer
 from ui.cases import Case
 from ui.compare_charts import Sweep
+from ui.viewer import address
 
 OUTLINES, ERRORS = "Outlines", "Right and wrong"
 VIEWER, THRESHOLD = "compare.viewer", "compare.threshold"
@@ -32,38 +33,20 @@ def slice_view(case: Case, refs: tuple[NetworkRef, NetworkRef]) -> float:
             "Swipe between the networks", key="compare.swipe", bind="query-params",
             help="Both networks share one picture; drag the divider under it.",
         )  # fmt: skip
-    start = _start([cache.segmenter(ref.name).config.threshold for ref in refs])
+    start = _middle([cache.segmenter(ref.name).config.threshold for ref in refs])
     threshold = viewer.show(
         VIEWER, cases.comparison(case, first, second, errors=errors), cases.layers(case),
         truth=cases.truth_of(case), values=case.pixels, scene=case.scene,
-        threshold=_threshold_in_address() or start, swipe=swipe,
+        threshold=address.threshold(THRESHOLD) or start, swipe=swipe,
         window=overlay.window_of(case.pixels), linked=True,
     )  # fmt: skip
-    _put_in_address(threshold, start)
+    address.keep(THRESHOLD, threshold, start)
     return threshold
 
 
-def _start(thresholds: Sequence[float]) -> float:
+def _middle(thresholds: Sequence[float]) -> float:
     """Return the middle of the networks' own thresholds, on the grid of the viewer."""
-    return round(sum(thresholds) / len(thresholds) * pictures.STEPS) / pictures.STEPS
-
-
-def _threshold_in_address() -> float | None:
-    try:
-        asked = float(st.query_params.get(THRESHOLD, ""))
-    except ValueError:
-        return None
-    inside = 0 < asked < 1  # also refuses "nan"
-    return min(0.995, max(0.005, _start([asked]))) if inside else None
-
-
-def _put_in_address(threshold: float, start: float) -> None:
-    """Write the threshold into the link once it was moved; a link without it means the start."""
-    text = f"{threshold:g}"
-    if threshold == start:
-        st.query_params.pop(THRESHOLD, None)
-    elif st.query_params.get(THRESHOLD) != text:
-        st.query_params[THRESHOLD] = text
+    return address.on_grid(sum(thresholds) / len(thresholds))
 
 
 def numbers(case: Case, threshold: float) -> None:

@@ -125,6 +125,12 @@ def told_of_training(refs: Sequence[NetworkRef], catalogs: Catalogs, numbers: Nu
     return f"{'; '.join(told)} {expect}" if told else ""
 
 
+def told_of_slice(refs: Sequence[NetworkRef], catalog: Catalog, number: int) -> str:
+    """Say in a few words which networks saw this slice in training or tuning; else nothing."""
+    seen = [ref.label for ref in refs if seen_in_training(ref, [catalog], (number,))]
+    return f"{' and '.join(seen)} saw it in training or tuning" if seen else ""
+
+
 def task(
     ref: NetworkRef, catalogs: Catalogs, numbers: Numbers, orientation: str = AS_FILED
 ) -> scoring.Task:

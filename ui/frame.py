@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 
 from brainseg.errors import BrainsegError
 
 DISCLAIMER = "For research and teaching only: not a medical device."
 SYNTHETIC = "Synthetic demo data"
+_notices: ContextVar[DeltaGenerator | None] = ContextVar("notices", default=None)
 
 
 @contextmanager
@@ -23,10 +26,19 @@ def open_page(title: str, caption: str) -> Iterator[None]:
     st.title(title, anchor=False)
     st.markdown(caption)
     st.caption(f":material/info: {DISCLAIMER}")
+    before = _notices.set(st.container())
     try:
         yield
     except BrainsegError as error:
         refuse(error)
+    finally:
+        _notices.reset(before)
+
+
+def notice(text: str) -> None:
+    """Say something above everything else on the screen, its text taken literally."""
+    place = _notices.get()
+    (st if place is None else place).warning(plain(text), icon=":material/link_off:")
 
 
 def refuse(error: BrainsegError) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
+from brainseg.networks import NetworkRef
 from ui import cases, frame, widgets
 from ui import segment_study as studies
 from ui.segment_study import Study
@@ -16,12 +18,12 @@ _paste = st.components.v2.component(
 )
 
 
-def choose_sample() -> Study:
-    """Let the user choose a slice of a dataset; the demo data where there is no other."""
+def choose_sample(refs: Sequence[NetworkRef]) -> Study:
+    """Let the user choose a slice of a dataset, and say which of the networks know it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         catalog = widgets.pick_dataset("segment.dataset")
         sample = widgets.pick_sample("segment.sample", catalog)
-    st.caption(cases.facts_of(sample))
+    st.caption(cases.facts_for(sample, catalog, refs))
     return studies.of_sample(catalog, sample)
 
 

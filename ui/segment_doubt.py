@@ -82,7 +82,7 @@ def show(study: Study, found: Sequence[Finding], look: Look) -> None:
         lines += [line for finding in found if (line := _card_line(finding.ref))]
         st.markdown("\n".join(f"- {line}" for line in lines))
         st.toggle(
-            "Compute the uncertainty of this slice", key="segment.uncertainty",
+            "Compute the uncertainty of this slice", key="segment.uncertainty", bind="query-params",
             help="Entropy of the mean over the eight turned and mirrored views, 0 to 1. Then "
             "choose Heat: uncertainty above the pictures.",
         )  # fmt: skip

@@ -17,6 +17,7 @@ from brainseg.networks import NetworkRef
 from brainseg.types import BoolArray, FloatArray, Sample, Volume
 from ui import cache, pictures, widgets
 from ui.segment_levels import SliceLevels
+from ui.viewer import address
 
 _WINDOW_VALUES = 2**24  # so many raw values tell the window of a large scan well enough
 
@@ -68,9 +69,7 @@ class Finding:
     @property
     def threshold(self) -> float:
         """The threshold that was chosen with the network, on the grid of the slider."""
-        return (
-            round(cache.segmenter(self.ref.name).config.threshold * pictures.STEPS) / pictures.STEPS
-        )
+        return address.on_grid(cache.segmenter(self.ref.name).config.threshold)
 
     @property
     def label(self) -> str:

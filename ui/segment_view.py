@@ -18,10 +18,10 @@ from ui import segment_exports as exports
 from ui import segment_study as studies
 from ui import segment_volume as volumes
 from ui.segment_study import Finding, Look, Study
-from ui.viewer import Layer, Panel
+from ui.viewer import Layer, Panel, address
 from ui.viewer.stack import Stack, StackLayer
 
-KEY = "segment.viewer"
+KEY, THRESHOLD = "segment.viewer", "segment.threshold"
 UNCERTAINTY = "segment.uncertainty"
 TRUTH = "True mask"
 _LOOK_AGAIN = "0.8s"  # while slices are segmented in the background
@@ -56,6 +56,12 @@ def _held() -> dict[str, Any]:
     return dict(st.session_state.get(KEY) or {})
 
 
+def _wants_uncertainty() -> bool:
+    """Whether the toggle below is on, or about to be: the link is there before it."""
+    linked = st.query_params.get(UNCERTAINTY) == "true"
+    return bool(st.session_state.get(UNCERTAINTY, linked))
+
+
 def _index(study: Study) -> int:
     told = _held().get("slice")
     if isinstance(told, dict) and told.get("scene") == study.scene:
@@ -69,7 +75,7 @@ def _panels(study: Study, found: Sequence[Finding]) -> Look:
         finding.slices.of(index)
     packed = segment_corrections.keep(study.scene, _held().get("corrections"))
     scale, window = studies.grey_of(study.scene, study)
-    unsure = _uncertainties(study, found, index) if st.session_state.get(UNCERTAINTY) else {}
+    unsure = _uncertainties(study, found, index) if _wants_uncertainty() else {}
     options: dict[str, Any] = {}
     if study.depth == 1:
         options["values"] = study.volume.voxels[0]
@@ -85,11 +91,14 @@ def _panels(study: Study, found: Sequence[Finding]) -> Look:
             layers=[_stack_layer(one) for one in found],
             extra=[viewer.slice_layer(one, index) for one in _unsure_layers(found, unsure)],
         )  # fmt: skip
+    start = found[0].threshold
     threshold = viewer.show(
         KEY, _specs(study, found), layers, truth=TRUTH if study.truth is not None else None,
-        threshold=found[0].threshold, pixel_mm2=study.pixel_mm2, aspect=study.aspect,
-        scene=study.scene, window=window, tools=("heat", "brush"), corrections=packed, **options,
+        threshold=address.threshold(THRESHOLD) or start, pixel_mm2=study.pixel_mm2,
+        aspect=study.aspect, scene=study.scene, window=window, tools=("heat", "brush"),
+        corrections=packed, linked=study.sample is not None, **options,
     )  # fmt: skip
+    address.keep(THRESHOLD, threshold, start)
     corrections = segment_corrections.unpack(
         packed, [finding.label for finding in found], study.volume.voxels.shape
     )

@@ -13,7 +13,7 @@ from brainseg.data.catalog import Catalog
 from brainseg.errors import ChoiceNeeded, DataError
 from brainseg.networks import NetworkRef
 from brainseg.types import SALIENCY_INPUTS, Sample, Volume
-from ui import cache, frame
+from ui import cache, frame, missing
 
 _UPLOADED = "app.uploaded"  # (files, bytes, digests of the last uploads) of this session
 _LAST_DATASET = "app.dataset"
@@ -42,10 +42,12 @@ def pick_dataset(key: str) -> Catalog:
     last = st.session_state.get(_LAST_DATASET)
     if key not in st.session_state and key not in st.query_params and last in options:
         st.session_state[key] = last
+    missing.look(key, list(options))
     chosen = st.selectbox(
         "Dataset", list(options), index=_index_of_default(options), key=key,
         bind="query-params", width=180,
     )  # fmt: skip
+    missing.say(key, "dataset", "is not here", chosen)
     st.session_state[_LAST_DATASET] = chosen
     frame.synthetic_notice(options[chosen].synthetic)
     return cache.catalog(options[chosen].root)
@@ -76,6 +78,7 @@ def pick_sample(
         raise DataError(f"{catalog.name} has no {wanted} to show; choose another dataset")
     numbers = [sample.number for sample in samples]
     first = default if default in numbers else first_with_tumour(samples)
+    missing.look(key, [str(number) for number in numbers])
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", width="content")
     number = row.selectbox(
         f"Slice ({len(numbers):,})", numbers, index=numbers.index(first), key=key,
@@ -89,6 +92,8 @@ def pick_sample(
         "Next", icon=":material/chevron_right:", key=f"{key}.next", shortcut="Right",
         on_click=_step, args=(key, numbers, 1), icon_position="right",
     )  # fmt: skip
+    where = f"is not among the slices of {catalog.name}" + " with a true mask" * truth_only
+    missing.say(key, "slice", where, f"slice {number}")
     return catalog.by_number(number)
 
 
@@ -129,9 +134,11 @@ def pick_network(
     options = {ref.label: ref for ref in need_networks(catalog)}
     names = [ref.name for ref in options.values()]
     start = names.index(default) if default in names else 0
+    missing.look(key, list(options))
     chosen = st.selectbox(
         label, list(options), index=start, key=key, bind="query-params", width=170
     )
+    missing.say(key, "network", "is not among the networks here", chosen)
     return options[chosen]
 
 
@@ -150,10 +157,12 @@ def pick_networks(
     found = [ref for ref in need_networks(catalog) if not (with_weights and ref.kind == "ensemble")]
     options = {ref.label: ref for ref in found}
     shipped = [ref.label for ref in options.values() if ref.kind == "shipped"]
+    missing.look(key, list(options))
     chosen = st.multiselect(
         label, list(options), default=shipped or list(options)[:2], key=key,
         bind="query-params", max_selections=5, width=300, placeholder="Choose a network",
     )  # fmt: skip
+    missing.say(key, "network", "is not among the networks here", " and ".join(chosen) or "none")
     return [options[name] for name in chosen]
 
 

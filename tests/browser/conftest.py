@@ -157,6 +157,20 @@ def settled() -> Callable[[Page], None]:
 
 
 @pytest.fixture
+def set_slider() -> Callable[[Page, str, int], None]:
+    """Move a slider of the viewer as a hand does: input while moving, change at the end."""
+
+    def move(tab: Page, name: str, value: int) -> None:
+        tab.locator(f"input[name={name}]").evaluate(
+            "(slider, value) => { slider.value = value;"
+            "for (const kind of ['input', 'change']) slider.dispatchEvent(new Event(kind)); }",
+            value,
+        )
+
+    return move
+
+
+@pytest.fixture
 def coloured() -> Callable[[Page, int, str], int]:
     """Count the pixels of one panel that have a colour (#RRGGBB), give or take antialiasing."""
     import cv2

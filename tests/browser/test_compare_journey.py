@@ -136,6 +136,9 @@ def test_swipe_puts_two_networks_in_one_panel_and_in_the_address(compare):
     page.wait_for_url("**compare.swipe=true**")
     page.get_by_role("slider", name="Divider").wait_for()
     assert page.locator(".stage").count() == 2
+    told = page.locator("figcaption").first.inner_text()
+    assert [told.count(f"Run {run}") for run in RUNS] == [1, 1]  # whose scores are whose
+    assert told.count("the true mask") == 1
 
 
 def test_keys_step_through_the_slices_and_the_address_follows(compare, settled):
@@ -151,13 +154,12 @@ def test_keys_step_through_the_slices_and_the_address_follows(compare, settled):
     assert page.locator(".scores").all_inner_texts() == after
 
 
-def test_a_moved_threshold_is_in_the_link_and_the_link_brings_it_back(compare, page, settled):
-    before = compare(3).locator(".scores").all_inner_texts()
-    page.locator("input[name=threshold]").evaluate(
-        "(slider) => { slider.value = 20; slider.dispatchEvent(new Event('input'));"
-        "slider.dispatchEvent(new Event('change')); }"
-    )
-    page.wait_for_url("**compare.threshold=0.1")
+def test_a_moved_threshold_is_in_the_link_and_the_link_brings_it_back(
+    compare, page, settled, set_slider
+):
+    before = compare(3, "#fill=40").locator(".scores").all_inner_texts()
+    set_slider(page, "threshold", 20)
+    page.wait_for_url("**compare.threshold=0.1#fill=40")
     moved = page.locator(".scores").all_inner_texts()
     assert moved != before
     page.reload()
@@ -166,25 +168,32 @@ def test_a_moved_threshold_is_in_the_link_and_the_link_brings_it_back(compare, p
     assert page.locator(".scores").all_inner_texts() == moved
 
 
-def test_zoom_and_place_are_in_the_link_and_the_link_brings_them_back(compare, settled):
+def test_how_it_is_looked_at_is_in_the_link_and_the_link_brings_it_back(compare, set_slider):
     page = compare(3)
+    untouched = shown(page, 1, (128, 128))
+    set_slider(page, "window", 700)
+    set_slider(page, "level", 250)
+    set_slider(page, "fill", 40)
     page.locator(".stage").first.hover(position={"x": 60, "y": 80})
     page.mouse.wheel(0, -500)
-    page.wait_for_function("location.hash.startsWith('#view=')")
+    page.wait_for_function("/^#view=.*&window=.*&level=.*&fill=40$/.test(location.hash)")
     page.mouse.move(5, 5)
     page.wait_for_timeout(300)
     before = shown(page, 1, (128, 128))
-    page.reload()
-    settled(page)
-    page.wait_for_selector(".scores")
+    told = page.evaluate("location.hash")
+    page.goto("about:blank")
+    page = compare(3, told)  # the slice it starts with: Streamlit cuts such an address
     page.mouse.move(5, 5)
     page.wait_for_timeout(300)
     assert np.abs(shown(page, 1, (128, 128)) - before).mean() < 1
     page.locator(".stage").first.dblclick()
-    page.wait_for_function("location.hash === ''")
+    page.wait_for_function("location.hash.startsWith('#window=')")
     page.mouse.move(5, 5)
     page.wait_for_timeout(300)
     assert np.abs(shown(page, 1, (128, 128)) - before).mean() > 5
+    page.evaluate("location.hash = ''")  # a link pasted over this one
+    page.wait_for_timeout(300)
+    assert np.abs(shown(page, 1, (128, 128)) - untouched).mean() < 1
 
 
 def test_a_click_on_a_dot_of_the_scatter_opens_its_slice(compare, server, settled):

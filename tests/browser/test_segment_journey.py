@@ -40,15 +40,6 @@ def grey_of():
     return mean
 
 
-def set_slider(page, name: str, value: int) -> None:
-    """Move a slider of the viewer as a hand does: input while moving, change at the end."""
-    page.locator(f"input[name={name}]").evaluate(
-        "(slider, value) => { slider.value = value;"
-        "slider.dispatchEvent(new Event('input')); slider.dispatchEvent(new Event('change')); }",
-        value,
-    )
-
-
 def test_the_outline_of_a_sample_is_drawn_in_the_networks_colour(segment, server, coloured):
     page = segment(f"segment.sample=3&{UNET}")
     page.wait_for_selector(".scores")
@@ -58,7 +49,7 @@ def test_the_outline_of_a_sample_is_drawn_in_the_networks_colour(segment, server
     assert server.trouble() == []
 
 
-def test_the_outline_can_be_hidden_and_filled_without_the_server(segment, coloured):
+def test_the_outline_can_be_hidden_and_filled_without_the_server(segment, coloured, set_slider):
     page = segment(f"segment.sample=3&{UNET}")
     page.wait_for_selector(".scores")
     outlined = coloured(page, 1, palette.UNET)
@@ -70,7 +61,7 @@ def test_the_outline_can_be_hidden_and_filled_without_the_server(segment, colour
     assert coloured(page, 1, palette.UNET) > outlined
 
 
-def test_a_threshold_that_nothing_reaches_says_so(segment, coloured):
+def test_a_threshold_that_nothing_reaches_says_so(segment, coloured, set_slider):
     page = segment(f"segment.source=My+own+scan&{UNET}")
     grey = np.tile(np.linspace(0, 110, 128, dtype=np.uint8), (128, 1))
     grey[0, 0] = 255  # one bright pixel: smoothed away, so that nothing reaches a high threshold
@@ -91,7 +82,7 @@ def test_a_threshold_that_nothing_reaches_says_so(segment, coloured):
 
 
 @pytest.fixture
-def volume(segment, settled, real_data):
+def volume(segment, settled, real_data, set_slider):
     """The Segment screen with a real volume, every slice segmented."""
     page = segment(f"segment.source=My+own+scan&{UNET}")
     page.set_input_files("input[type=file]", real_data / "scans" / "tcga_fg_6692_t1c.nii.gz")

@@ -3,13 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from brainseg import paths
+from brainseg import paths, scoring
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DISCLAIMER = "not a medical device"
@@ -55,6 +56,35 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
         app = AppTest.from_file(str(REPOSITORY / "pages" / f"{name}.py"), default_timeout=60)
         for key, value in query.items():
             app.query_params[key.replace("__", ".")] = value
+        return app.run()
+
+    return open_screen
+
+
+@pytest.fixture(autouse=True)
+def wait_for_scores() -> Iterator[Callable[[], None]]:
+    """Wait for the threads of the server that make scores: none outlives its test."""
+
+    def wait() -> None:
+        for thread in threading.enumerate():
+            if thread.name == "scoring":
+                thread.join(timeout=120)
+                assert not thread.is_alive()
+
+    yield wait
+    wait()
+    scoring._jobs.clear()
+
+
+@pytest.fixture
+def scored(
+    alone: Callable[..., AppTest], wait_for_scores: Callable[[], None]
+) -> Callable[..., AppTest]:
+    """Open one screen by itself, and again once every slice has its scores."""
+
+    def open_screen(name: str, **query: str) -> AppTest:
+        app = alone(name, **query)
+        wait_for_scores()
         return app.run()
 
     return open_screen

@@ -2,46 +2,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from brainseg import metrics, palette, scoring
+from brainseg import metrics, palette
 from brainseg.errors import DataError
 from brainseg.networks import NetworkRef
 from brainseg.types import CaseScore, Evaluation, Prediction
-from ui import compare_scores, compare_view, evaluate_progress, widgets
+from ui import compare_scores, compare_view, evaluate_progress, evaluation, widgets
 from ui.cases import Case
-
-
-@pytest.fixture(autouse=True)
-def no_scoring_outlives_its_test():
-    """Scores are made by threads of the server; here they end with the test."""
-    yield
-    wait_for_scores()
-    scoring._jobs.clear()
-
-
-def wait_for_scores() -> None:
-    for thread in threading.enumerate():
-        if thread.name == "scoring":
-            thread.join(timeout=60)
-            assert not thread.is_alive()
-
-
-@pytest.fixture
-def scored(alone):
-    """Open the screen with an address of one's own, and again once every slice has its scores."""
-
-    def open_screen(**query: str) -> AppTest:
-        app = alone("compare", **query)
-        wait_for_scores()
-        return app.run()
-
-    return open_screen
 
 
 @pytest.fixture
@@ -132,6 +104,23 @@ def test_the_address_reproduces_the_view(alone):
 
 
 @pytest.mark.usefixtures("demo", "networks")
+@pytest.mark.parametrize("screen", ["segment", "compare"])
+def test_a_slice_that_a_network_saw_in_training_is_said_to_be_one(
+    alone, text_of, monkeypatch, screen
+):
+    def parts(ref: NetworkRef, _catalogs: object) -> dict[str, tuple[int, ...]]:
+        return {"train": (7,)} if ref.name == "unet" else {"val": (8,), "test": (7,)}
+
+    monkeypatch.setattr(evaluation, "known_parts", parts)
+    app = alone(screen, **{f"{screen}__sample": "7"})
+    assert "UNet saw it in training or tuning" in text_of(app)
+    app.button(key=f"{screen}.sample.next").click().run()
+    assert "ResUNet saw it in training or tuning" in text_of(app)
+    app.button(key=f"{screen}.sample.next").click().run()
+    assert "saw it" not in text_of(app)
+
+
+@pytest.mark.usefixtures("demo", "networks")
 @pytest.mark.parametrize("nonsense", ["nan", "7", "-1", "half"])
 def test_a_threshold_that_is_none_is_taken_out_of_the_address(alone, nonsense):
     app = alone("compare", compare__threshold=nonsense)
@@ -144,7 +133,7 @@ def test_a_threshold_that_is_none_is_taken_out_of_the_address(alone, nonsense):
 def test_every_slice_with_a_tumour_is_a_dot_and_the_present_one_has_a_ring(scored, demo_data):
     from brainseg.data.catalog import read_catalog
 
-    app = scored(compare__sample="3")
+    app = scored("compare", compare__sample="3")
     spec = figures(app)["Dice of UNet"]
     dots = [trace for trace in spec["data"] if trace.get("mode") == "markers"]
     shown = sorted(point[0] for trace in dots[:-1] for point in trace["customdata"])
@@ -155,7 +144,7 @@ def test_every_slice_with_a_tumour_is_a_dot_and_the_present_one_has_a_ring(score
 
 @pytest.mark.usefixtures("demo", "networks")
 def test_the_tour_goes_on_and_starts_again_after_anything_else(scored):
-    app = scored()
+    app = scored("compare")
     visited = []
     for _ in range(3):
         app.button(key="compare.differ").click().run()
@@ -170,7 +159,9 @@ def test_the_tour_goes_on_and_starts_again_after_anything_else(scored):
 
 
 @pytest.mark.usefixtures("demo", "networks")
-def test_until_there_are_scores_the_tour_waits_and_the_slice_does_not(alone, monkeypatch):
+def test_until_there_are_scores_the_tour_waits_and_the_slice_does_not(
+    alone, monkeypatch, wait_for_scores
+):
     monkeypatch.setattr(evaluate_progress, "AT_ONCE", 0)
     app = alone("compare")
     assert app.get("bidi_component")
@@ -181,7 +172,7 @@ def test_until_there_are_scores_the_tour_waits_and_the_slice_does_not(alone, mon
 
 
 @pytest.mark.usefixtures("demo", "networks")
-def test_a_scoring_that_fails_says_why_and_can_be_tried_again(alone, monkeypatch):
+def test_a_scoring_that_fails_says_why_and_can_be_tried_again(alone, monkeypatch, wait_for_scores):
     def fail(*_args: object, **_options: object) -> None:
         raise DataError("slice 3 has no mask")
 

@@ -49,6 +49,16 @@ def test_the_address_reproduces_filters_and_order(alone):
     assert [card["number"] for card in cards(app)] == shown[::-1]
 
 
+def test_a_chosen_network_is_offered_to_be_scored_and_then_sorts_by_its_dice(alone, scored):
+    app = alone("dataset", dataset__network="UNet")
+    assert not app.exception
+    assert "Dice" not in app.selectbox(key="dataset.order").options
+    scored("evaluate")
+    app = alone("dataset", dataset__network="UNet", dataset__order="Dice")
+    assert not app.exception
+    assert app.selectbox(key="dataset.order").value == "Dice"
+
+
 def test_slices_without_tumour_have_the_smallest_size(alone):
     app = alone("dataset", dataset__order="Tumour size")
     notes = [card["note"] for card in cards(app)]

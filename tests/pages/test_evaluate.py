@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from brainseg import evaluate, networks, paths, runs, scoring
+from brainseg import evaluate, networks, paths, runs
 from brainseg.data.catalog import read_catalog
 from brainseg.scores import SYMMETRY_NAMES
 from brainseg.training.planning import TUMOUR_FREE_FIRST, open_data
@@ -20,36 +20,9 @@ from ui import evaluate_progress, evaluation
 Open = Callable[..., AppTest]
 
 
-@pytest.fixture(autouse=True)
-def no_scoring_outlives_its_test() -> Iterator[None]:
-    """Scores are made by a thread of the server; here it ends with the test."""
-    yield
-    wait_for_scores()
-    scoring._jobs.clear()
-
-
-def wait_for_scores() -> None:
-    for thread in threading.enumerate():
-        if thread.name == "scoring":
-            thread.join(timeout=120)
-            assert not thread.is_alive()
-
-
-@pytest.fixture
-def scored(alone: Open) -> Open:
-    """Open the screen with an address of one's own, and again once there are scores."""
-
-    def open_screen(**query: str) -> AppTest:
-        app = alone("evaluate", **query)
-        wait_for_scores()
-        return app.run()
-
-    return open_screen
-
-
 @pytest.mark.usefixtures("demo", "networks")
 def test_both_networks_are_scored_on_the_demo_at_once(scored, assert_frame, text_of) -> None:
-    app = scored()
+    app = scored("evaluate")
     assert_frame(app)
     assert [metric.label for metric in app.metric] == ["UNet", "ResUNet"]
     assert all(0.0 <= float(metric.value) <= 1.0 for metric in app.metric)
@@ -64,7 +37,7 @@ def test_both_networks_are_scored_on_the_demo_at_once(scored, assert_frame, text
 def test_every_section_opens_and_the_second_visit_computes_nothing(
     scored, assert_frame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = scored()
+    app = scored("evaluate")
     monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: pytest.fail("computed again"))
     charts = {
         "Groups": 1, "Distribution": 3, "Head to head": 1, "Probabilities": 3, "Gallery": 0,
@@ -79,7 +52,7 @@ def test_every_section_opens_and_the_second_visit_computes_nothing(
 
 @pytest.mark.usefixtures("demo", "networks")
 def test_groups_are_by_kind_plane_size_and_patient(scored, assert_frame) -> None:
-    app = scored(evaluate__section="Groups")
+    app = scored("evaluate", evaluate__section="Groups")
     for by, title in (("plane", "Plane"), ("size", "Size of the tumour")):
         app.button_group(key="evaluate.by").set_value(by).run()
         assert_frame(app)
@@ -95,7 +68,7 @@ def test_groups_are_by_kind_plane_size_and_patient(scored, assert_frame) -> None
 
 @pytest.mark.usefixtures("demo", "networks")
 def test_a_large_scoring_is_asked_for_shown_and_cancelled(
-    alone: Open, text_of, monkeypatch: pytest.MonkeyPatch
+    alone: Open, text_of, monkeypatch: pytest.MonkeyPatch, wait_for_scores
 ) -> None:
     gate = threading.Event()
     real = evaluate.score
@@ -126,7 +99,7 @@ def test_a_large_scoring_is_asked_for_shown_and_cancelled(
 
 @pytest.mark.usefixtures("demo", "networks")
 def test_the_walk_goes_through_every_false_alarm(scored, text_of) -> None:
-    app = scored(evaluate__section="Misses and false alarms")
+    app = scored("evaluate", evaluate__section="Misses and false alarms")
     app.button_group(key="evaluate.error_kind").set_value("False alarms").run()
     count = len(app.dataframe[0].value)
     assert count > 1
@@ -141,8 +114,8 @@ def test_the_walk_goes_through_every_false_alarm(scored, text_of) -> None:
 
 
 @pytest.mark.usefixtures("demo", "networks")
-def test_the_eight_symmetries_are_scored_on_demand(scored, text_of) -> None:
-    app = scored(evaluate__section="Symmetries")
+def test_the_eight_symmetries_are_scored_on_demand(scored, text_of, wait_for_scores) -> None:
+    app = scored("evaluate", evaluate__section="Symmetries")
     before = len(list((paths.cache() / "evaluations").glob("*.json")))
     app.button(key="evaluate.symmetries.score").click().run()
     wait_for_scores()
@@ -154,12 +127,12 @@ def test_the_eight_symmetries_are_scored_on_demand(scored, text_of) -> None:
 
 
 def test_a_folder_without_masks_can_be_vouched_for(
-    demo: Path, networks: Path, scored: Open, tmp_path: Path, monkeypatch, text_of
+    demo: Path, networks: Path, scored: Open, tmp_path: Path, monkeypatch, text_of, wait_for_scores
 ) -> None:
     free = tmp_path / "free"
     shutil.copytree(demo / "images", free / "images")
     monkeypatch.setenv("BRAINSEG_DATA", str(free))
-    app = scored(evaluate__dataset="free")
+    app = scored("evaluate", evaluate__dataset="free")
     assert "No slice here has a known mask" in text_of(app)
     app.checkbox(key="evaluate.free_itself").check().run()
     wait_for_scores()
@@ -167,7 +140,7 @@ def test_a_folder_without_masks_can_be_vouched_for(
     assert all(metric.value.endswith("%") for metric in app.metric)
     assert "tumour-free slices on which something was painted" in text_of(app)
     monkeypatch.setenv("BRAINSEG_DATA", f"{demo}:{free}")
-    app = scored(evaluate__dataset=demo.name, evaluate__free="free")
+    app = scored("evaluate", evaluate__dataset=demo.name, evaluate__free="free")
     assert "All slices with a known mask (48)" in app.selectbox(key="evaluate.part").options
 
 

@@ -18,6 +18,7 @@ import streamlit as st
 from brainseg import overlay, palette
 from brainseg.types import BoolArray, ByteArray, FloatArray
 from ui import pictures
+from ui.viewer import address
 from ui.viewer.stack import Stack, bring, source
 
 _SCRIPTS = (
@@ -118,10 +119,11 @@ def show(
         stack: the slices of a volume, in place of ``values`` and ``layers``.
         tools: what else is offered: heat maps of the layers, a brush to correct masks.
         corrections: masks painted earlier in this scene, as the session state holds them.
-        linked: whether zoom and pan stand in the address of the page, and come back with it.
+        linked: whether zoom, place, window, level, fill and what else is set here stand in the
+            address of the page, and come back with it.
     """
     held = (st.session_state.get(key) or {}).get("threshold")
-    level = threshold if held is None else min(0.995, max(0.005, float(held)))
+    level = threshold if held is None else address.on_grid(float(held))
     sent = _data(panels, layers, truth, values) if stack is None else stack.data()
     images: dict[str, str] = {}
     levels = sent.pop("levels", {})

@@ -4,6 +4,7 @@ const drawing = {
     const { spec, stage, canvas, caption } = panel;
     const ratio = window.devicePixelRatio || 1;
     const size = [stage.clientWidth, stage.clientHeight].map((side) => Math.round(side * ratio));
+    if (!size[0] || !size[1]) return; // not on screen
     if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
     stage.classList.toggle("zoomed", this.view.zoom > 1);
     stage.classList.toggle("painting", this.paints(spec));
@@ -14,8 +15,8 @@ const drawing = {
     if (spec.other) this.drawOther(context, spec.other, size);
     const brush = this.paints(spec) && this.brush.radius / this.sizeOf(spec)[0];
     if (this.hover) drawCursor(context, size, this.hover, this.view, brush);
-    const notes = spec.other ? [this.notes(spec), this.notes(spec.other)] : [this.notes(spec)];
-    caption.replaceChildren(...notes.flat());
+    const notes = [spec, spec.other].filter(Boolean).flatMap((one) => this.notes(one, spec.other));
+    caption.replaceChildren(...notes);
   },
 
   drawOther(context, spec, size) {

@@ -8,10 +8,10 @@ const HINTS = {
 };
 
 const noting = {
-  // Its scores at this threshold, its legend, its caption.
-  notes(spec) {
+  // Its scores at this threshold, its legend, its caption; with ``other`` in the same picture.
+  notes(spec, other) {
     const lines = [];
-    for (const id of spec.scored) lines.push(this.scoreLine(id, spec.scored.length > 1));
+    for (const id of spec.scored) lines.push(this.scoreLine(id, other || spec.scored.length > 1));
     if (spec.agreement) lines.push(this.legend(spec));
     const heat = this.heatOf(spec);
     if (heat) {
@@ -19,7 +19,7 @@ const noting = {
       lines.push(this.scale("0", map ? heat.top : "1", this.data.heat.gradient, map ? heat.name : heat.kind));
     }
     if (spec.scale) lines.push(this.scale(...spec.scale));
-    if (spec.caption) lines.push(element("div", "note", spec.caption));
+    if (spec.caption && (spec === other || spec.caption !== other?.caption)) lines.push(element("div", "note", spec.caption));
     return lines;
   },
 

@@ -36,6 +36,7 @@ class Viewer {
       if (event.target.dataset.zoom) this.look(factor ? zoomAt(this.view, factor, 0.5, 0.5) : WHOLE);
     });
     this.listenToWindow();
+    this.listenToLink();
     const news = () => {
       if (!this.root.isConnected) return SLICES.news.removeEventListener("slices", news);
       if (this.data?.stack) this.loadSlice();
@@ -75,6 +76,7 @@ class Viewer {
 
   setRange(range) {
     this.range = range;
+    this.link();
     this.redraw();
   }
 
@@ -88,17 +90,16 @@ class Viewer {
     if (fresh) await this.brush.adopt(data.scene, data.corrections);
     const [layers, images] = [await layersOfSlice(data, index), await loadImages(data)];
     if (turn !== this.turn) return; // newer data came while this was decoded
-    this.linked = data.linked;
-    const view = (first && this.linkedView()) || WHOLE;
-    if (fresh) Object.assign(this, { view, range: data.window, lastBase: null });
-    this.link();
+    if (fresh) Object.assign(this, { view: WHOLE, range: data.window, lastBase: null });
     if (!data.stack) this.index = 0;
-    Object.assign(this, { data, layers, images });
+    Object.assign(this, { data, layers, images, linked: data.linked });
     this.heatTable ??= data.heat && Uint8Array.from(atob(data.heat.table), (c) => c.charCodeAt(0));
     if (first) {
       this.input("fill").value = Math.round(data.fill * 100);
       this.input("outline").checked = data.outline;
+      this.followLink();
     }
+    this.link();
     if (first || data.threshold !== this.sent)
       this.input("threshold").value = Math.round(data.threshold * STEPS);
     this.sent = data.threshold;
@@ -157,6 +158,7 @@ class Viewer {
     const shown = this.swiping ? [{ ...a, other: b }, ...rest] : this.data.panels;
     this.panels = shown.map((spec) => this.makePanel(spec));
     box.replaceChildren(...this.panels.map((panel) => panel.figure));
+    layOut(box, this.panels.length); // at once: never first one under the other
     this.redraw();
   }
 
@@ -203,6 +205,7 @@ class Viewer {
     divider.setAttribute("aria-label", `Divider between ${spec.title} and ${spec.other.title}`);
     divider.addEventListener("input", () => {
       this.split = divider.value / 1000;
+      this.link();
       this.redraw();
     });
     return divider;

@@ -1,0 +1,56 @@
+"""What a link brings back, and what it asks for in vain."""
+
+from __future__ import annotations
+
+import pytest
+
+from ui import compare_scores, evaluation
+
+pytestmark = pytest.mark.usefixtures("demo", "networks")
+
+
+def test_a_link_to_what_is_not_here_says_so_until_something_else_is_chosen(alone):
+    app = alone("compare", compare__sample="9999", compare__second="*Gone*", compare__dataset="X")
+    assert [told.value.replace("\\", "") for told in app.warning] == [
+        "The link asks for dataset X, which is not here; shown instead: demo.",
+        "The link asks for network *Gone*, which is not among the networks here; "
+        "shown instead: ResUNet.",
+        "The link asks for slice 9999, which is not among the slices of demo; "
+        f"shown instead: slice {app.selectbox(key='compare.sample').value}.",
+    ]
+    assert app.get("bidi_component")
+    app.toggle(key="compare.swipe").set_value(True).run()
+    assert len(app.warning) == 3
+    app.button(key="compare.sample.next").click().run()
+    assert len(app.warning) == 2
+    app.button(key="compare.sample.previous").click().run()
+    assert len(app.warning) == 2
+
+
+def test_a_link_to_a_slice_and_a_network_that_are_not_here_says_so(alone):
+    app = alone("segment", segment__sample="x", segment__networks="Gone", segment__threshold="7")
+    assert [told.value.replace("\\", "") for told in app.warning] == [
+        "The link asks for network Gone, which is not among the networks here; "
+        "shown instead: UNet and ResUNet.",
+        "The link asks for slice x, which is not among the slices of demo; "
+        f"shown instead: slice {app.selectbox(key='segment.sample').value}.",
+    ]
+    assert "segment.threshold" not in app.query_params
+    assert app.get("bidi_component")
+
+
+def test_the_address_brings_threshold_and_uncertainty_back(alone):
+    app = alone("segment", segment__threshold="0.995", segment__uncertainty="true")
+    assert "at threshold 0.995" in app.info[0].value
+    assert app.query_params["segment.threshold"] == "0.995"
+    assert app.toggle(key="segment.uncertainty").value
+
+
+def test_the_address_chooses_which_slices_are_plotted_from_the_first_moment(alone, monkeypatch):
+    asked: list[int] = []
+    monkeypatch.setattr(evaluation, "known_parts", lambda *_: {"test": (3, 4)})
+    monkeypatch.setattr(compare_scores, "kept", lambda *given: asked.append(len(given[-1])))
+    everything = "All slices with a known mask (24)"
+    app = alone("compare", compare__part=everything)
+    assert app.selectbox(key="compare.part").value == everything
+    assert asked == [24]
