@@ -53,14 +53,14 @@ def _of_network(
     name: str, fingerprint: str, digest: str, stamp: int, _asked: tuple[NetworkRef, Catalog]
 ) -> Scores:
     ref, catalog = _asked
-    known = evaluation.known_parts(ref, catalog)
+    known = evaluation.known_parts(ref, [catalog])
     parts: dict[int, str] = {}
     if known:
         parts = {sample.number: PARTS["none"] for sample in catalog.samples}
         for part in ("train", "val", "test"):
             parts |= dict.fromkeys(known.get(part, ()), PARTS[part])
     dice: dict[int, float | None] = {}
-    for numbers in evaluation.choices([ref], catalog).values():
-        found = evaluation.kept(ref, catalog, numbers)
+    for numbers in evaluation.choices([ref], [catalog]).values():
+        found = evaluation.kept(ref, [catalog], numbers)
         dice |= {case.number: case.dice for case in found.cases} if found else {}
     return Scores(parts=parts, dice=dice)
