@@ -18,7 +18,14 @@ from brainseg.data import survey
 from brainseg.data.catalog import read_catalog
 
 SCREEN = Path(__file__).resolve().parent.parent / "pages" / "dataset.py"
-CHANGES = (("tumour", ["glioma"]), ("plane", ["axial"]), ("tumour", []), ("plane", ["sagittal"]))
+CHANGES = (
+    ("pills", "tumour", ["glioma"]),
+    ("slider", "size", (0.5, 3.0)),
+    ("pills", "plane", ["axial"]),
+    ("pills", "tumour", []),
+    ("slider", "size", (0.0, 2.0)),
+    ("pills", "plane", ["sagittal"]),
+)
 
 
 def main() -> None:
@@ -35,8 +42,8 @@ def main() -> None:
     app.run()
     print(f"first paint, warm server: {1000 * (time.perf_counter() - start):.0f} ms")
     seconds = []
-    for facet, values in CHANGES * 5:
-        app.pills(key=f"dataset.{facet}").set_value(values)
+    for kind, facet, value in CHANGES * 5:
+        getattr(app, kind)(key=f"dataset.{facet}").set_value(value)
         start = time.perf_counter()
         app.run()
         seconds.append(time.perf_counter() - start)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from brainseg.ranking import auroc, pearson, ranks
 from brainseg.saliency_request import Progress, part_of, silent
 from brainseg.types import BoolArray, FloatArray
 
@@ -91,23 +92,12 @@ def region(values: FloatArray, inside: BoolArray) -> Region:
         energy=float(size[inside].sum()) / total if total > 0 else float("nan"),
         area=float(np.count_nonzero(inside)) / inside.size,
         hit=bool(inside[size == peak].any()) if known else None,
-        auc=auc(size, inside),
+        auc=_number(auroc(size, inside)),
     )
 
 
-def ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return ranks from 1, equal values sharing the mean of theirs; of any shape, flattened."""
-    _, place, counts = np.unique(values.ravel(), return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[place], dtype=np.float64)
-
-
-def correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
-    """Return Pearson's correlation of two maps of one shape; NaN where one is flat."""
-    one = a.ravel() - a.mean(dtype=np.float64)
-    other = b.ravel() - b.mean(dtype=np.float64)
-    norm = float(np.sqrt((one @ one) * (other @ other)))
-    return float(one @ other) / norm if norm > 0 else float("nan")
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def rank_correlation(a: FloatArray, b: FloatArray, *, given: FloatArray | None = None) -> float:
@@ -117,23 +107,13 @@ def rank_correlation(a: FloatArray, b: FloatArray, *, given: FloatArray | None =
     have in common with that one.
     """
     one, other = ranks(np.abs(a)), ranks(np.abs(b))
-    plain = correlation(one, other)
+    plain = _number(pearson(one, other))
     if given is None or float(np.ptp(given)) == 0:
         return plain
     third = ranks(np.abs(given))
-    first, second = correlation(one, third), correlation(other, third)
+    first, second = _number(pearson(one, third)), _number(pearson(other, third))
     rest = float(np.sqrt((1 - first**2) * (1 - second**2)))
     return (plain - first * second) / rest if rest > 0 else float("nan")
-
-
-def auc(values: NDArray[np.floating], positive: BoolArray) -> float:
-    """Return how often a positive pixel outranks another, ties half: 0.5 is chance."""
-    hits = int(np.count_nonzero(positive))
-    rest = positive.size - hits
-    if not hits or not rest:
-        return float("nan")
-    summed = float(ranks(np.abs(values))[positive.ravel()].sum())
-    return (summed - hits * (hits + 1) / 2) / (hits * rest)
 
 
 def brightest(values: FloatArray, share: float = FIXATED) -> BoolArray:

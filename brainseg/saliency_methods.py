@@ -14,6 +14,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # 2 still reports that there is no GPU
 
@@ -78,31 +80,52 @@ def total(opened: Opened, images: FloatArray, weights: FloatArray) -> NDArray[np
     return np.asarray((logits * weights).sum(axis=(1, 2), dtype=np.float64))
 
 
-def _gradients(
-    model: keras.Model, images: FloatArray, weights: FloatArray, inner: keras.Model | None = None
-) -> tuple[FloatArray, FloatArray]:
-    """Return activations and the gradient of the target with respect to them, (B, h, w, c).
-
-    The one place that depends on the backend. ``inner`` gives a layer's output and the logits;
-    without it the gradient is that of the input itself.
+def _tensorflow() -> Any:
+    """Return TensorFlow: the two functions below are all that depends on the backend.
 
     Raises:
-        ConfigError: Keras runs on another backend than TensorFlow.
+        ConfigError: Keras runs on another.
     """
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise ConfigError(f"saliency needs KERAS_BACKEND=tensorflow; here it is {backend}")
-    import tensorflow as tf
+    import tensorflow
 
-    x = tf.convert_to_tensor(images)
+    return tensorflow
+
+
+@lru_cache(maxsize=4)
+def _input_gradient(model: keras.Model) -> Callable[[FloatArray, FloatArray], Any]:
+    """Return what takes images (B, S, S, 1) and weights (S, S) to the target's gradient, compiled.
+
+    Step by step, TensorFlow would also compute the gradients of all kernels, which nobody asks for:
+    two to three times the work. In a graph they are left out.
+    """
+    tf = _tensorflow()
+    size = model.input_shape[1]
+
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, size, size, 1)), tf.TensorSpec((size, size))]
+    )
+    def gradient(images: Any, weights: Any) -> Any:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            score = tf.reduce_sum(model(images, training=False)[..., 0] * weights)
+        return tape.gradient(score, images)
+
+    return gradient  # type: ignore[no-any-return]
+
+
+def _features(model: keras.Model, layer: str, question: Question) -> tuple[FloatArray, FloatArray]:
+    """Return the output of a layer and the target's gradient with respect to it, (h, w, c)."""
+    tf = _tensorflow()
+    inner = keras.Model(model.inputs, [model.get_layer(layer).output, model.outputs[0]])
+    image = tf.convert_to_tensor(question.image[np.newaxis])
     with tf.GradientTape() as tape:
-        tape.watch(x)
-        if inner is None:
-            watched, logits = x, model(x, training=False)
-        else:
-            watched, logits = inner(x, training=False)
-        score = tf.reduce_sum(logits[..., 0] * weights[np.newaxis])
-    return np.asarray(watched), np.asarray(tape.gradient(score, watched))
+        tape.watch(image)
+        features, logits = inner(image, training=False)
+        score = tf.reduce_sum(logits[..., 0] * question.weights)
+    return np.asarray(features)[0], np.asarray(tape.gradient(score, features))[0]
 
 
 def _mean_gradient(
@@ -117,10 +140,11 @@ def _mean_gradient(
     ``shares`` (B,) says how much each image counts; all count the same without it.
     """
     counts = np.full(len(images), 1 / len(images), np.float32) if shares is None else shares
+    gradient = _input_gradient(opened.model)
     summed = np.zeros(weights.shape, dtype=np.float64)
     for first in range(0, len(images), _TOGETHER):
         part = slice(first, first + _TOGETHER)
-        gradients = _gradients(opened.model, images[part], weights)[1][..., 0]
+        gradients = np.asarray(gradient(images[part], weights))[..., 0]
         summed += np.tensordot(counts[part], gradients, axes=1)
         progress(min(first + _TOGETHER, len(images)), len(images))
     return np.asarray(summed, dtype=np.float32)
@@ -170,13 +194,10 @@ def _gradcam(opened: Opened, question: Question, progress: Progress) -> FloatArr
         raise ConfigError(
             f"no depth is called {question.depth!r}; choose one of {', '.join(known)}"
         )
-    layer = opened.model.get_layer(f"{question.depth}_2_relu")
-    inner = keras.Model(opened.model.inputs, [layer.output, opened.model.outputs[0]])
-    image = question.image[np.newaxis]
-    features, gradients = _gradients(opened.model, image, question.weights, inner)
+    features, gradients = _features(opened.model, f"{question.depth}_2_relu", question)
     progress(1, 1)
-    channels = gradients[0].mean(axis=(0, 1))
-    positive = np.maximum((features[0] * channels).sum(axis=-1), 0.0)
+    channels = gradients.mean(axis=(0, 1))
+    positive = np.maximum((features * channels).sum(axis=-1), 0.0)
     return preprocess.restore_values(positive.astype(np.float32), question.image.shape[0])
 
 

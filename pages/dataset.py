@@ -7,12 +7,14 @@ from ui import (
     cases,
     dataset_detail,
     dataset_grid,
+    dataset_rows,
     dataset_statistics,
     frame,
     gallery,
     widgets,
 )
 from ui.dataset_grid import Card
+from ui.dataset_rows import Row
 
 GALLERY, STATISTICS, HEALTH = "Gallery", "Statistics", "Health"
 PER_PAGE = 48
@@ -23,7 +25,7 @@ def open_slice(number: int | None) -> None:
     st.session_state["dataset.slice"] = number
 
 
-def back(rows: list[gallery.Row], number: int) -> None:
+def back(rows: list[Row], number: int) -> None:
     """Show the gallery again, at the page that holds the slice."""
     order = [row.sample.number for row in rows]
     if number in order:
@@ -31,7 +33,7 @@ def back(rows: list[gallery.Row], number: int) -> None:
     open_slice(None)
 
 
-def show_gallery(catalog: Catalog, rows: list[gallery.Row]) -> None:
+def show_gallery(catalog: Catalog, rows: list[Row]) -> None:
     """Show a page of thumbnails."""
     pages = -(-len(rows) // PER_PAGE)
     page = min(st.session_state.get("dataset.page") or 1, pages)
@@ -89,7 +91,7 @@ with frame.open_page("Dataset", "Look through the slices, their true masks and s
                 st.button("All slices", icon=":material/arrow_back:", key="dataset.back",
                           shortcut="Escape", on_click=back, args=(rows, number))  # fmt: skip
                 dataset_detail.steps(number, rows, open_slice)
-            dataset_detail.show(catalog, gallery.row_of(catalog, rows, number), open_slice)
+            dataset_detail.show(catalog, dataset_rows.row_of(catalog, rows, number), open_slice)
         elif not rows:
             dataset_statistics.nothing_left()
         elif view == STATISTICS:

@@ -26,7 +26,7 @@ with frame.open_page(
     explaining.dataset_maps(catalog, sample)
     if catalog.synthetic:
         st.caption("Computed from the picture alone: spectral residual (1), fine-grained (2).")
-    else:
+    elif any(sample.saliency):
         st.caption("Shown as given: nobody documents how the dataset's two maps were made.")
 
     saliency_study.show(catalog)

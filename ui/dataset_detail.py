@@ -13,7 +13,7 @@ from brainseg.types import BoolArray, FloatArray, Sample
 from ui import cache, cases, dataset_grid, frame, pictures, viewer
 from ui.cases import TRUTH, Case
 from ui.dataset_grid import Card
-from ui.gallery import Row
+from ui.dataset_rows import Row
 from ui.viewer import Layer, Panel
 
 FILES, INPUT = "The files", "What the network sees"

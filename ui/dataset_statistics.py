@@ -14,8 +14,8 @@ from brainseg.data import describe
 from brainseg.data.catalog import Catalog
 from brainseg.data.describe import SIZE_EDGES, Position
 from brainseg.data.survey import LEVELS
-from ui import cache, charts, frame, pictures
-from ui.gallery import Row
+from ui import cache, charts, dataset_facets, frame, pictures
+from ui.dataset_rows import Row
 
 _HEIGHT = 280
 
@@ -154,7 +154,5 @@ def position(one: Position, top: float) -> go.Figure:
 
 def nothing_left() -> None:
     """Say that no slice fits the filters, and what to do."""
-    from ui import gallery
-
     frame.empty_state("**No slice fits these filters.** Take one away.", "Clear filters",
-                      gallery.clear, icon=":material/filter_alt_off:")  # fmt: skip
+                      dataset_facets.clear, icon=":material/filter_alt_off:")  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import streamlit as st
 
-from brainseg import saliency_measures
+from brainseg import ranking, saliency_measures
 from brainseg.data.catalog import Catalog, upright
 from brainseg.types import BoolArray, FloatArray, Sample
 from ui import cache
@@ -84,14 +84,14 @@ def _on_maps(name: str, values: FloatArray, given: Mapping[str, FloatArray]) -> 
     """Compare a map with those of the dataset, but none with itself."""
     row = {}
     for other, target in given.items():
-        correlation = auc = float("nan")
+        correlation = auc = None
         if other != name:
-            correlation = saliency_measures.correlation(np.abs(values), np.abs(target))
-            auc = saliency_measures.auc(values, saliency_measures.brightest(target))
+            correlation = ranking.pearson(np.abs(values), np.abs(target))
+            auc = ranking.auroc(np.abs(values), saliency_measures.brightest(target))
         row[f"Correlation, {other[9:]}"] = _shown(correlation)
         row[f"AUC, {other[9:]}"] = _shown(auc)
     return row
 
 
-def _shown(value: float, form: str = ".2f") -> str:
-    return DASH if np.isnan(value) else format(value, form)
+def _shown(value: float | None, form: str = ".2f") -> str:
+    return DASH if value is None or np.isnan(value) else format(value, form)

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from brainseg import files, paths, preprocess
+from brainseg import files, paths, preprocess, ranking
 from brainseg.data.catalog import Catalog
 from brainseg.data.pixels import read_image, read_mask, read_saliency
 from brainseg.errors import DataError
@@ -165,7 +165,7 @@ def _maps(
 def _judge(sample: Sample, values: NDArray[Any], truth: BoolArray) -> _Judged:
     """The mask is neither empty nor everything, so all measures are defined."""
     curve = measures.dice_curve(preprocess.grey_levels(values), truth)
-    area = measures.auroc(values, truth)
+    area = ranking.auroc(values, truth)
     assert curve is not None
     assert area is not None
     return _Judged(
@@ -184,8 +184,8 @@ def _pair(sample: Sample, maps: Mapping[str, NDArray[Any]]) -> PairScore | None:
     return PairScore(
         number=sample.number,
         patient=sample.patient,
-        pearson=measures.pearson(first, second),
-        spearman=measures.spearman(first, second),
+        pearson=ranking.pearson(first, second),
+        spearman=ranking.spearman(first, second),
     )
 
 

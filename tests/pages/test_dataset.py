@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
+
+from ui import evaluation
 
 pytestmark = pytest.mark.usefixtures("demo", "networks")
 
@@ -57,6 +60,71 @@ def test_a_chosen_network_is_offered_to_be_scored_and_then_sorts_by_its_dice(alo
     app = alone("dataset", dataset__network="UNet", dataset__order="Dice")
     assert not app.exception
     assert app.selectbox(key="dataset.order").value == "Dice"
+
+
+def choices(app, facet):
+    """The choices of a facet as they are written, with their counts."""
+    return {option.content for option in app.pills(key=f"dataset.{facet}").proto.options}
+
+
+def test_choices_are_counted_given_the_other_filters_and_stay_out_of_the_address(alone):
+    app = alone("dataset", dataset__tumour="glioma")
+    planes = choices(app, "plane")
+    gliomas = len(cards(app))
+    assert sum(int(text.split("(")[1].rstrip(")")) for text in planes) == gliomas
+    assert f"glioma ({gliomas})" in choices(app, "tumour")  # of all, not of the gliomas only
+    assert len([text for text in choices(app, "tumour") if not text.endswith("(0)")]) > 1
+    app.pills(key="dataset.plane").set_value(["axial"]).run()
+    assert f"axial ({len(cards(app))})" in planes
+    assert app.query_params["dataset.plane"] == "axial"
+
+
+def test_a_range_narrows_is_in_the_address_and_goes_with_the_filters(alone, text_of):
+    app = alone("dataset", dataset__size=["0.5", "2"], dataset__order="Tumour size")
+    assert app.slider(key="dataset.size").value == (0.5, 2.0)
+    assert "share of the slice: 0.5 % to 2.0 %" in text_of(app).replace("\\", "")
+    assert 0 < len(cards(app)) < 24
+    assert "no tumour" not in {card["note"] for card in cards(app)}
+    first = [card["number"] for card in cards(app)]
+    app.slider(key="dataset.size").set_value((0.5, 1.0)).run()
+    assert app.query_params["dataset.size"] == ["0.5", "1"]
+    fewer = [card["number"] for card in cards(app)]
+    assert fewer == first[: len(fewer)]
+    app.button(key="dataset.clear").click().run()
+    assert "dataset.size" not in app.query_params
+    assert len(cards(app)) == 24
+
+
+@pytest.mark.parametrize("asked", ["7", ["a", "b"], ["nan", "1"], ["20", "30"], ["1", "2", "3"]])
+def test_a_range_that_means_nothing_is_the_whole_scale(alone, asked):
+    app = alone("dataset", dataset__top="nonsense", dataset__size=asked)
+    assert not app.exception
+    low, high = app.slider(key="dataset.size").value
+    assert low == 0.0
+    assert high == app.slider(key="dataset.size").max
+    assert len(cards(app)) == 24
+
+
+def test_a_network_brings_its_dice_and_undefined_ones_are_said(alone, text_of, monkeypatch):
+    def kept(ref, catalogs, numbers):
+        dice = {number: None if number % 3 == 0 else number / 24 for number in numbers}
+        assert all(number in {s.number for c in catalogs for s in c.samples} for number in numbers)
+        return SimpleNamespace(cases=[SimpleNamespace(number=n, dice=d) for n, d in dice.items()])
+
+    monkeypatch.setattr(evaluation, "kept", kept)
+    app = alone("dataset", dataset__network="UNet", dataset__dice=["0.5", "1"])
+    assert not app.exception
+    assert {card["number"] for card in cards(app)} == {n for n in range(12, 24) if n % 3}
+    assert "8 slices have no such value" in text_of(app)
+
+
+def test_filters_outlast_a_look_at_another_view(alone):
+    app = alone("dataset", dataset__tumour="glioma", dataset__fold="1")
+    shown = cards(app)
+    app.segmented_control(key="dataset.view").set_value("Health").run()
+    app.segmented_control(key="dataset.view").set_value("Gallery").run()
+    assert cards(app) == shown
+    assert app.pills(key="dataset.fold").value == ["1"]
 
 
 def test_slices_without_tumour_have_the_smallest_size(alone):
@@ -115,6 +183,7 @@ def test_a_folder_of_plain_pairs_has_no_facets_it_knows_nothing_of(
     assert len(cards(app)) == 3
     keys = {widget.key for widget in (*app.pills, *app.selectbox)}
     assert not keys & {"dataset.tumour", "dataset.patient", "dataset.fold"}
+    assert "dataset.dice" not in {widget.key for widget in app.slider}
     app.selectbox(key="dataset.slice").set_value(cards(app)[0]["number"]).run()
     assert not app.exception
 

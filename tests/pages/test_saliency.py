@@ -256,3 +256,4 @@ def test_a_dataset_without_maps_has_nothing_to_study(
     app = alone("saliency")
     assert not app.exception
     assert "nothing to study" in text_of(app)
+    assert "Shown as given" not in text_of(app)  # there is nothing shown
