@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ui import evaluation
+from ui import dataset_scores, evaluation
 
 pytestmark = pytest.mark.usefixtures("demo", "networks")
 
@@ -52,7 +52,9 @@ def test_the_address_reproduces_filters_and_order(alone):
     assert [card["number"] for card in cards(app)] == shown[::-1]
 
 
-def test_a_chosen_network_is_offered_to_be_scored_and_then_sorts_by_its_dice(alone, scored):
+def test_a_chosen_network_is_offered_to_be_scored_and_then_sorts_by_its_dice(
+    alone, scored, no_known_scores
+):
     app = alone("dataset", dataset__network="UNet")
     assert not app.exception
     assert "Dice" not in app.selectbox(key="dataset.order").options
@@ -105,7 +107,17 @@ def test_a_range_that_means_nothing_is_the_whole_scale(alone, asked):
     assert len(cards(app)) == 24
 
 
-def test_a_network_brings_its_dice_and_undefined_ones_are_said(alone, text_of, monkeypatch):
+@pytest.fixture
+def no_known_scores():
+    """Scores of other tests, which have the same slices and networks, are forgotten."""
+    dataset_scores._of_network.clear()
+    yield
+    dataset_scores._of_network.clear()
+
+
+def test_a_network_brings_its_dice_and_undefined_ones_are_said(
+    alone, text_of, monkeypatch, no_known_scores
+):
     def kept(ref, catalogs, numbers):
         dice = {number: None if number % 3 == 0 else number / 24 for number in numbers}
         assert all(number in {s.number for c in catalogs for s in c.samples} for number in numbers)
