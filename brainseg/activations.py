@@ -15,7 +15,7 @@ import numpy as np
 from brainseg import networks, orientation, preprocess
 from brainseg.errors import NetworkError
 from brainseg.networks import NetworkConfig
-from brainseg.runtime import openvino
+from brainseg.runtime import core
 from brainseg.types import FloatArray
 
 
@@ -65,7 +65,7 @@ def observe(folder: Path, pixels: FloatArray, *, strongest: int = 8) -> dict[str
     if config.orientation == "upright":
         seen = orientation.turned(seen, -orientation.quarter_turns(seen))
     try:
-        model = openvino.Core().read_model(folder / networks.XML, folder / networks.BIN)
+        model = core().read_model(folder / networks.XML, folder / networks.BIN)
         ends = _ends(model, config)
         residual = config.architecture == "resunet"
         sides = {end.get_friendly_name(): _summands(end) if residual else [] for end in ends}
@@ -132,7 +132,7 @@ def _run(model: Any, nodes: list[Any], batch: FloatArray) -> dict[str, FloatArra
     first = len(model.outputs)
     model.add_outputs([node.output(0) for node in nodes])
     options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    result = openvino.Core().compile_model(model, "CPU", options)([batch])
+    result = core().compile_model(model, "CPU", options)([batch])
     return {
         node.get_friendly_name(): np.array(result[first + i][0], dtype=np.float32)
         for i, node in enumerate(nodes)

@@ -133,7 +133,7 @@ def _write_openvino(model: keras.Model, path: Path, *, half: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
         whole = Path(name) / path.name
         both.export(str(whole), format="openvino", verbose=False)
-        exported = runtime.openvino.Core().read_model(whole)
+        exported = runtime.core().read_model(whole)
         runtime.openvino.save_model(exported, path, compress_to_fp16=half)
 
 

@@ -22,7 +22,7 @@ from brainseg.errors import NetworkError
 from brainseg.gate import HeadStatistics
 from brainseg.networks import NetworkConfig, Precision
 from brainseg.orientation import Turns
-from brainseg.runtime import openvino
+from brainseg.runtime import core
 from brainseg.types import SALIENCY_INPUTS, FloatArray, Geometry, Prediction, Scan
 
 AT_ONCE = 2  # predictions that run at the same moment in one process; more only wait
@@ -80,13 +80,12 @@ class Segmenter:
             NetworkError: the folder is incomplete or altered, or holds another kind of network.
         """
         config = networks.read_network(folder)
-        core = openvino.Core()
         try:
-            model = core.read_model(folder / networks.XML, folder / networks.BIN)
+            model = core().read_model(folder / networks.XML, folder / networks.BIN)
             _check_ends(model, config)
             hint = precision or networks.precision()
             options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-            compiled = core.compile_model(model, "CPU", options)
+            compiled = core().compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise NetworkError(
                 f"the network in {folder} cannot be loaded; export it again"

@@ -71,7 +71,7 @@ def _logits(images: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _request() -> Any:
-    from brainseg.runtime import openvino
+    from brainseg.runtime import core
 
     try:
         for line in (FOLDER / SUMS).read_text().splitlines():
@@ -79,7 +79,7 @@ def _request() -> Any:
             if files.sha256(FOLDER / name) != digest:
                 raise NetworkError(f"{FOLDER / name} was altered or damaged; install it again")
         options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
-        model = openvino.Core().compile_model(FOLDER / XML, "CPU", options)
+        model = core().compile_model(FOLDER / XML, "CPU", options)
     except (OSError, RuntimeError) as error:
         raise NetworkError(f"{FOLDER} is incomplete or damaged; install it again") from error
     return model.create_infer_request()

@@ -293,3 +293,25 @@ def test_predicting_sends_nothing_writes_nothing_and_loads_no_keras(
         cwd=Path(__file__).parent.parent,
     )
     assert not list(home.iterdir())
+
+
+def test_a_signal_after_networks_came_and_went_reaches_python(tmp_path: Path) -> None:
+    export(tmp_path / "network")
+    code = """
+        import faulthandler, gc, signal, sys
+        from pathlib import Path
+        from brainseg.inference import Segmenter
+        faulthandler.enable()  # what gives the main thread a stack for signals
+        seen = []
+        signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+        first = Segmenter.load(Path(sys.argv[1]))
+        second = Segmenter.load(Path(sys.argv[1]))
+        del first
+        gc.collect()
+        del second
+        gc.collect()
+        signal.raise_signal(signal.SIGTERM)
+        assert seen == [signal.SIGTERM]
+    """
+    words = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "network")]
+    assert subprocess.run(words, check=False).returncode == 0
