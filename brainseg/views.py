@@ -43,19 +43,21 @@ def _moved(array: NDArray[Any], degrees: float, scale: float) -> NDArray[Any]:
         return array
     side = array.shape[0]
     matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), degrees, scale)
-    return cv2.warpAffine(array, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(array, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved)
 
 
-SYMMETRIES: tuple[View, ...] = tuple(
-    (partial(_symmetry, **how), partial(_symmetry_undone, **how))
-    for quarter in range(4)
-    for how in ({"quarter": quarter, "mirrored": mirrored} for mirrored in (False, True))
-)
-TILTED: tuple[View, ...] = tuple(
-    (partial(_warped, **how), partial(_warped_back, **how))
-    for degrees, scale in ((0.0, 1.0), (TILT_DEGREES, 1.0), (-TILT_DEGREES, 1.0), (0.0, ENLARGED))
-    for how in (
-        {"degrees": degrees, "scale": scale, "mirrored": mirrored} for mirrored in (False, True)
-    )
-)
-OF: dict[str, tuple[View, ...]] = {"any": SYMMETRIES, "upright": TILTED}  # by orientation
+def _square(quarter: int, mirrored: bool) -> View:
+    made = partial(_symmetry, quarter=quarter, mirrored=mirrored)
+    return made, partial(_symmetry_undone, quarter=quarter, mirrored=mirrored)
+
+
+def _tilt(degrees: float, scale: float, mirrored: bool) -> View:
+    made = partial(_warped, degrees=degrees, scale=scale, mirrored=mirrored)
+    return made, partial(_warped_back, degrees=degrees, scale=scale, mirrored=mirrored)
+
+
+_TILTS = ((0.0, 1.0), (TILT_DEGREES, 1.0), (-TILT_DEGREES, 1.0), (0.0, ENLARGED))
+SYMMETRIES = tuple(_square(q, mirrored) for q in range(4) for mirrored in (False, True))
+TILTED = tuple(_tilt(*how, mirrored) for how in _TILTS for mirrored in (False, True))
+OF = {"any": SYMMETRIES, "upright": TILTED}  # by the orientation of a network
