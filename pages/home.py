@@ -56,4 +56,5 @@ with frame.open_page(
         viewer.show(
             "home.viewer", [cases.all_panel(case)], cases.layers(case),
             truth=cases.truth_of(case), values=case.pixels, scene=case.scene,
+            threshold=cases.threshold_of(shown),
         )  # fmt: skip

@@ -10,7 +10,7 @@ from brainseg.data.catalog import Catalog, Problem, upright
 from brainseg.networks import NetworkRef
 from brainseg.types import TUMOURS, BoolArray, ByteArray, FloatArray, Prediction, Sample
 from ui import cache, evaluation, frame, pictures, widgets
-from ui.viewer import Layer, Panel
+from ui.viewer import Layer, Panel, address
 
 TRUTH = "True mask"
 
@@ -59,6 +59,12 @@ def of_sample(catalog: Catalog, sample: Sample, networks: Sequence[NetworkRef] =
         predictions=found,
         colours=_colours(networks),
     )
+
+
+def threshold_of(networks: Sequence[NetworkRef]) -> float:
+    """Return the middle of the networks' own thresholds, on the grid of the viewer."""
+    own = [cache.segmenter(ref.name).config.threshold for ref in networks]
+    return address.on_grid(sum(own) / len(own) if own else 0.5)
 
 
 def _colours(networks: Sequence[NetworkRef]) -> dict[str, str]:

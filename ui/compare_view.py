@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import streamlit as st
 
 from brainseg import metrics, overlay, palette, surface
 from brainseg.networks import NetworkRef
 from brainseg.types import BoolArray
-from ui import cache, cases, charts, compare_charts, pictures, viewer
+from ui import cases, charts, compare_charts, pictures, viewer
 from ui.cases import Case
 from ui.compare_charts import Sweep
 from ui.viewer import address
@@ -33,7 +31,7 @@ def slice_view(case: Case, refs: tuple[NetworkRef, NetworkRef]) -> float:
             "Swipe between the networks", key="compare.swipe", bind="query-params",
             help="Both networks share one picture; drag the divider under it.",
         )  # fmt: skip
-    start = _middle([cache.segmenter(ref.name).config.threshold for ref in refs])
+    start = cases.threshold_of(refs)
     threshold = viewer.show(
         VIEWER, cases.comparison(case, first, second, errors=errors), cases.layers(case),
         truth=cases.truth_of(case), values=case.pixels, scene=case.scene,
@@ -42,11 +40,6 @@ def slice_view(case: Case, refs: tuple[NetworkRef, NetworkRef]) -> float:
     )  # fmt: skip
     address.keep(THRESHOLD, threshold, start)
     return threshold
-
-
-def _middle(thresholds: Sequence[float]) -> float:
-    """Return the middle of the networks' own thresholds, on the grid of the viewer."""
-    return address.on_grid(sum(thresholds) / len(thresholds))
 
 
 def numbers(case: Case, threshold: float) -> None:
