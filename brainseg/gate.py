@@ -128,23 +128,25 @@ def describe(known: FloatArray, held: FloatArray) -> HeadStatistics:
 def fit(segmenter: Segmenter, slices: GateSlices, path: Path) -> HeadStatistics | None:
     """Write what heads look like to ``segmenter`` and return it.
 
-    Every slice is seen in one of the eight symmetries, each equally often. None, and no file,
-    where there are too few slices.
+    Every slice is seen in one of the eight symmetries, each equally often, and those that set the
+    limit also mirrored. None, and no file, where there are too few slices.
     """
     known, held = slices.known, slices.held
     if not segmenter.has_features or min(len(known), 2 * len(held)) < _FEWEST:
         return None
-    statistics = describe(_features(segmenter, known), _features(segmenter, held))
+    both = np.concatenate([_features(segmenter, held), _features(segmenter, held, mirrored=True)])
+    statistics = describe(_features(segmenter, known), both)
     write(path, statistics)
     return statistics
 
 
-def _features(segmenter: Segmenter, images: ByteArray) -> FloatArray:
+def _features(segmenter: Segmenter, images: ByteArray, *, mirrored: bool = False) -> FloatArray:
     found = []
     for first in range(0, len(images), _BATCH):
         part = images[first : first + _BATCH].astype(np.float32) / 255
         turned = [
-            np.rot90(np.swapaxes(im, 0, 1) if i % 2 else im, i // 2) for i, im in enumerate(part)
+            np.rot90(np.swapaxes(im, 0, 1) if (i % 2) != mirrored else im, i // 2)
+            for i, im in enumerate(part)
         ]
         found.append(segmenter.infer(preprocess.with_channels(np.stack(turned)))[1])
     return np.concatenate([features for features in found if features is not None])
