@@ -340,8 +340,12 @@ def bombs() -> Iterator[tuple[str, Callable[[], Case]]]:
     )  # fmt: skip
     yield case(
         "TIFF 4,400 x 4,400 of doubles", "a.tif",
-        lambda: tiff(np.broadcast_to(0.0, (6, 4_400, 4_400)), compression="zlib",
+        lambda: tiff(np.broadcast_to(0.0, (2, 4_400, 4_400)), compression="zlib",
                      photometric="miniswhite"), READ,
+    )  # fmt: skip
+    yield case(
+        "TIFF 4,400 x 4,400 of doubles, 6 pages", "a.tif",
+        lambda: tiff(np.broadcast_to(0.0, (6, 4_400, 4_400)), compression="zlib"),
     )  # fmt: skip
     yield case("DICOM 6,300 x 6,300 inverted", "a.dcm", lambda: _inverted(6_300), READ)
     yield case("DICOM deflated, 2 GB of zeros", "a.dcm", lambda: _deflated_bomb(2 << 30))
@@ -356,7 +360,11 @@ def bombs() -> Iterator[tuple[str, Callable[[], Case]]]:
     )  # fmt: skip
     yield case(
         "NIfTI of 1 GB in gzip", "a.nii.gz",
-        lambda: gzipped_zeros(_nifti_head((512, 512, 500), np.float64), 1000 << 20), READ,
+        lambda: gzipped_zeros(_nifti_head((512, 512, 500), np.float64), 1000 << 20),
+    )  # fmt: skip
+    yield case(
+        "NIfTI of 500 MB in gzip", "a.nii.gz",
+        lambda: gzipped_zeros(_nifti_head((512, 512, 250), np.float64), 500 << 20), READ,
     )  # fmt: skip
     yield case(
         "NIfTI small, then 2 GB of zeros", "a.nii.gz",

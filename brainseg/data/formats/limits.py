@@ -26,7 +26,7 @@ class Limits:
     session_files: int = 5_000  # uploaded in one session
     session_bytes: int = 2 * 2**30
     file_bytes: int = 2**30  # a file as it is stored, also in the library and command line
-    unpacked_bytes: int = 2**29  # what a compressed file or archive may unpack to
+    unpacked_bytes: int = 2**29  # what a compressed file, a stack or an archive may unpack to
     unpacked_ratio: int = 200  # of a zip member to its packed size
     side: int = 16_384  # pixels of a picture or slice
     pixels: int = 40_000_000  # of a picture or slice
@@ -94,4 +94,9 @@ def check_stack(depth: int, height: int, width: int, pixel_bytes: int = 1) -> No
         raise ScanError(
             f"it has {depth} slices of {width} x {height}; at most {most.slices} slices and "
             f"{most.voxels / 1e6:.4g} million values in all can be read"
+        )
+    if depth * height * width * pixel_bytes > most.unpacked_bytes:
+        raise ScanError(
+            f"it has {depth} slices of {width} x {height} pixels of {pixel_bytes} bytes; at most "
+            f"{most.unpacked_bytes // 2**20} MB in all can be read, so give fewer slices"
         )

@@ -118,9 +118,10 @@ def _slabs(data: bytes, header: Any, index: int) -> Iterator[NDArray[Any]]:
     size = x * y * dtype.itemsize
     start = int(header["vox_offset"]) + index * z * size
     needed = int(header["vox_offset"]) + volumes_of(header) * z * size
-    if needed > limits.current().file_bytes:
-        raise ScanError(f"it announces more than {limits.current().file_bytes // 2**20} MB")
-    if data[:2] == b"\x1f\x8b":
+    packed, most = data[:2] == b"\x1f\x8b", limits.current()
+    if needed > (most_bytes := most.unpacked_bytes if packed else most.file_bytes):
+        raise ScanError(f"it announces more than {most_bytes // 2**20} MB; give fewer slices")
+    if packed:
         slabs: Iterable[bytes | bytearray] = _unpacked(data, start, size, z, most=needed + _SLACK)
     else:
         places = range(start, start + z * size, size)

@@ -41,9 +41,9 @@ def read(data: bytes) -> Volume:
     coloured = False
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         sizes = [_checked(page) for page in (file.pages[index] for index in range(count))]
-        if len(set(sizes)) > 1:
+        if len({size[:2] for size in sizes}) > 1:
             raise ScanError("its pages differ in size; give one page, or pages of one size")
-        limits.check_stack(count, *sizes[0])
+        limits.check_stack(count, *sizes[0][:2], max(size[2] for size in sizes))
         for index in range(count):
             pixels, full = _pixels(file.pages[index], data, index)
             turn = file.pages[index].tags.valueof(_ORIENTATION, default=1)
@@ -56,8 +56,8 @@ def read(data: bytes) -> Volume:
     return Volume(voxels=slices, coloured=coloured)
 
 
-def _checked(page: Any) -> tuple[int, int]:
-    """Return (height, width) of a page whose directory is plausible."""
+def _checked(page: Any) -> tuple[int, int, int]:
+    """Return height, width and bytes a pixel of a page whose directory is plausible."""
     samples, depth = page.samplesperpixel, page.imagedepth
     if depth != 1 or not 1 <= samples <= 5:
         raise ScanError(f"its pages have {samples} channels and depth {depth}; grey is needed")
@@ -71,7 +71,7 @@ def _checked(page: Any) -> tuple[int, int]:
     stored = sum(page.databytecounts)
     if page.compression == 1 and stored * 8 < page.imagelength * page.imagewidth * samples:
         raise ScanError("it is cut short: its pixels are not there")
-    return page.imagelength, page.imagewidth
+    return page.imagelength, page.imagewidth, pixel_bytes
 
 
 def _pixels(page: Any, data: bytes, index: int) -> tuple[NDArray[Any], float]:
