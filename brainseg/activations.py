@@ -62,8 +62,7 @@ def observe(folder: Path, pixels: FloatArray, *, strongest: int = 8) -> dict[str
         raise NetworkError(f"network {config.name} sees maps, too: choose one without")
     image, _ = preprocess.standardise(pixels, config.size)
     seen = image[np.newaxis]
-    if config.orientation == "upright":
-        seen = orientation.turned(seen, -orientation.quarter_turns(seen))
+    seen = orientation.turned(seen, -orientation.turns_for(config.orientation, seen))
     try:
         model = core().read_model(folder / networks.XML, folder / networks.BIN)
         ends = _ends(model, config)

@@ -177,10 +177,7 @@ class Segmenter:
             ValueError: as ``infer``.
             NetworkError: the network that tells the orientation is missing or damaged.
         """
-        images = self._checked(batch)
-        if self.config.orientation == "any":
-            return np.zeros(len(images), dtype=np.int64)
-        return orientation.quarter_turns(images)
+        return orientation.turns_for(self.config.orientation, self._checked(batch))
 
     def _checked(self, batch: FloatArray) -> FloatArray:
         wanted = (self.config.size, self.config.size, self.channels)

@@ -46,6 +46,15 @@ def quarter_turns(images: FloatArray) -> Turns:
     return np.asarray(np.mean(seen_upright, axis=0).argmax(axis=1), dtype=np.int64)
 
 
+def turns_for(orientation: str, images: FloatArray) -> Turns:
+    """Return the turns of images for a network of this ``orientation``: none where any will do.
+
+    Raises:
+        NetworkError: as ``quarter_turns``.
+    """
+    return np.zeros(len(images), np.int64) if orientation == "any" else quarter_turns(images)
+
+
 def turned(arrays: NDArray[Any], turns: Turns) -> NDArray[Any]:
     """Turn each of (B, S, S, ...) by its number of quarters, as ``np.rot90`` does."""
     if not turns.any():

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # 2 still reports that there is no GPU
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from brainseg import preprocess
 from brainseg.errors import ConfigError
-from brainseg.orientation import Turns
+from brainseg.orientation import Turns, turns_for
 from brainseg.saliency_request import METHODS, Progress, Question, depths, silent
 from brainseg.types import FloatArray
 
@@ -35,10 +35,7 @@ _NOISE = 0.1
 _PATCH_SHARE = 8  # an occluding patch is 1/8 of the side
 _TOGETHER = 4  # images in one gradient: bounds the memory, and the time until a stop is heard
 _BATCH = 8
-
-
-def _as_they_lie(images: FloatArray) -> Turns:
-    return np.zeros(len(images), dtype=np.int64)
+_as_they_lie = partial(turns_for, "any")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
