@@ -24,6 +24,7 @@ _TRAIN_NUMBERS = {
     "weight-decay": float,
     "warmup-epochs": int,
     "patience": int,
+    "augment-strength": float,
     "ema-decay": float,
     "bn-momentum": float,
     "val-fraction": float,

@@ -38,13 +38,21 @@ class Augmentation:
     noise_seed: int = 0
 
 
-def draw(random: np.random.Generator, kind: str = "reference") -> Augmentation:
-    """Draw one augmentation of a kind, a key of ``SYMMETRIES``."""
+def draw(
+    random: np.random.Generator, kind: str = "reference", strength: float = 1.0
+) -> Augmentation:
+    """Draw one augmentation of a kind, a key of ``SYMMETRIES``.
+
+    ``strength`` is how far every range goes from "unchanged": 1 is nnU-Net's list, 0 leaves only
+    the symmetries.
+    """
     upside_down, on_its_side = SYMMETRIES[kind]
 
     def maybe(probability: float, low: float, high: float, otherwise: float) -> float:
         value = float(random.uniform(low, high))
-        return value if random.random() < probability else otherwise
+        if random.random() >= probability:
+            return otherwise
+        return otherwise + strength * (value - otherwise)
 
     return Augmentation(
         flip_rows=bool(random.random() < upside_down),

@@ -23,7 +23,7 @@ class Batches:
     """Training slices: arrays (N, S, S) uint8 and the rows of them that are used.
 
     Images with saliency maps are (N, S, S, C). ``augment`` is ``"none"`` or a kind that
-    ``augment.draw`` knows.
+    ``augment.draw`` knows, and ``augment_strength`` how much of it.
     """
 
     images: ByteArray
@@ -32,6 +32,7 @@ class Batches:
     batch_size: int
     seed: int
     augment: str
+    augment_strength: float = 1.0
 
     def __len__(self) -> int:
         """Batches an epoch; the last one may be smaller."""
@@ -42,7 +43,8 @@ class Batches:
         mask = self.masks[row].astype(np.float32)
         if self.augment != "none":
             random = np.random.default_rng((self.seed, epoch, row))
-            image, mask = augment.apply(image, mask, augment.draw(random, self.augment))
+            drawn = augment.draw(random, self.augment, self.augment_strength)
+            image, mask = augment.apply(image, mask, drawn)
         return image, mask
 
     def _batch(self, epoch: int, rows: Sequence[int]) -> Batch:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from brainseg import models
 from brainseg.losses import LOSSES, MeanDice, accuracy
 from brainseg.models.supervision import at_every_level, with_heads
-from brainseg.training import checkpoint, devices
+from brainseg.training import checkpoint, devices, optimizers
 from brainseg.training.batches import Batches
 from brainseg.training.checkpoint import DivergedError
 from brainseg.training.ema import WeightAverage
@@ -96,9 +96,7 @@ class Trainer:
         if config.deep_supervision:
             self.trained = with_heads(self.model, config.depth)
             loss = at_every_level(loss)
-        kind = keras.optimizers.AdamW if config.optimizer == "adamw" else keras.optimizers.Adam
-        decay = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
-        self.optimizer = kind(config.learning_rate, **decay)
+        self.optimizer = optimizers.build(config)
         self.trained.compile(
             optimizer=self.optimizer,
             loss=loss,
@@ -164,6 +162,7 @@ class Trainer:
             batch_size=self.config.batch_size,
             seed=self.config.seed,
             augment=self.config.augment,
+            augment_strength=self.config.augment_strength,
         )
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.check_room(self.folder, sum(array.nbytes for array in self._arrays().values()))

@@ -16,7 +16,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "model": ("unet", "resunet"),
     "split_unit": ("patient", "slice"),
     "loss": ("dice_batch", "dice", "dice_ce", "ce"),
-    "optimizer": ("adam", "adamw"),
+    "optimizer": ("adam", "adamw", "muon"),
     "schedule": ("constant", "cosine"),
     "augment": ("none", "reference", "upright"),
     "monitor": ("val_dice_loss", "val_dice"),
@@ -34,6 +34,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "learning_rate": (1e-8, 1e20),
     "weight_decay": (0.0, 1.0),
     "warmup_epochs": (0, 1000),
+    "augment_strength": (0.0, 2.0),
     "ema_decay": (0.0, 0.99999),
     "patience": (0, 10_000),
     "val_fraction": (0.01, 0.5),
@@ -56,6 +57,8 @@ class RunConfig:
     ``saliency`` names the dataset's maps that the network sees beside the scan.
     ``augment`` ``"upright"`` shows heads as ``brainseg.orientation`` turns them, and makes the
     network predict in the same way; ``"reference"`` shows all eight symmetries of the square.
+    ``augment_strength`` is how far the other changes go, 1 as far as nnU-Net's.
+    ``optimizer`` ``"muon"`` is :class:`brainseg.training.optimizers.ConvMuon`.
     """
 
     model: str
@@ -85,6 +88,7 @@ class RunConfig:
     patience: int = 40
     monitor: str = "val_dice"
     augment: str = "upright"
+    augment_strength: float = 1.0
     ema_decay: float = 0.995
     precision: str = "float32"
     threads: int = 0

@@ -37,6 +37,25 @@ def test_draws_reach_all_eight_symmetries():
     assert len(seen) == 8
 
 
+def test_without_strength_only_the_symmetries_are_left():
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        a = draw(random, "reference", strength=0)
+        moved = (a.flip_rows, a.flip_columns, a.transpose, a.noise_seed)
+        still = Augmentation(
+            flip_rows=moved[0], flip_columns=moved[1], transpose=moved[2], noise_seed=moved[3]
+        )
+        assert a == still
+
+
+def test_half_the_strength_goes_half_as_far():
+    whole = draw(np.random.default_rng(5), strength=1)
+    half = draw(np.random.default_rng(5), strength=0.5)
+    assert whole.degrees != 0
+    assert half.degrees == whole.degrees / 2
+    assert half.scale - 1 == pytest.approx((whole.scale - 1) / 2)
+
+
 def test_image_and_mask_move_together(pair):
     _, mask = pair
     moved_image, moved_mask = apply(

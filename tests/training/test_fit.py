@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -79,8 +80,11 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(
     assert _curves(tmp_path) == whole
 
 
-def test_deep_supervision_and_group_norm_resume_exactly_too(tmp_path: Path):
-    config = _config(epochs=2, deep_supervision=True, norm="group")
+@pytest.mark.parametrize(
+    "other", [{"deep_supervision": True, "norm": "group"}, {"optimizer": "muon"}]
+)
+def test_other_networks_and_optimisers_resume_exactly_too(tmp_path: Path, other: dict[str, Any]):
+    config = _config(epochs=2, **other)
     runs_of = [tmp_path / "whole", tmp_path / "stopped"]
     for run, stop_before_batch in zip(runs_of, (0, 8), strict=True):
         run.mkdir()
