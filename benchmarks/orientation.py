@@ -56,7 +56,8 @@ def drawn(image: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, i
     draw = replace(augment.draw(random), flip_rows=False, transpose=False)
     plain = image.astype(np.float32) / 255
     turn = int(random.integers(4))
-    return np.rot90(augment.apply(plain, np.zeros_like(plain), draw)[0], turn), turn
+    shown = orientation.seen(augment.apply(plain, np.zeros_like(plain), draw)[0])
+    return np.rot90(shown, turn), turn
 
 
 def train(slices: Slices, numbers: list[int], epochs: int) -> keras.Model:
@@ -143,7 +144,12 @@ def main() -> None:
     if not options.only_measure:
         known = [number for number in (*split.train, *split.val) if number in slices]
         model = train(slices, known, options.epochs)
-        print("alone: ", told(test, lambda x: model.predict(x, verbose=0).argmax(axis=1)))
+
+        def alone(images: np.ndarray) -> np.ndarray:
+            shown = np.stack([orientation.seen(image[..., 0]) for image in images])
+            return np.asarray(model.predict(shown[..., np.newaxis], verbose=0).argmax(axis=1))
+
+        print("alone: ", told(test, alone))
         if options.write:
             write(folded(model))
     if options.only_measure or options.write:

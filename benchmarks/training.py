@@ -4,7 +4,8 @@
 Keras' own ``fit`` on finished arrays in memory, our training loop with augmentation, checkpoints'
 bookkeeping and weight average, and a PyTorch U-Net of the same shape where torch is importable
 (``--torch PYTHON`` names another interpreter that has it). Each way is a process of its own and
-the epoch that compiles does not count. ``--grid`` varies batch size, precision, XLA and
+the epoch that compiles does not count; the ways take turns in ``--rounds``, and the table gives
+their medians. ``--grid`` varies batch size, precision, XLA and
 steps_per_execution of the bare ``fit``.
 """
 
@@ -146,6 +147,20 @@ def _measured(way: str, options: argparse.Namespace, **changes: object) -> Measu
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+def _in_rounds(options: argparse.Namespace) -> dict[str, Measured]:
+    """Measure the three ways in turn, several times: a machine's speed drifts. Medians of each."""
+    rounds = [{way: _measured(way, options) for way in WAYS} for _ in range(options.rounds)]
+    found: dict[str, Measured] = {}
+    for way in WAYS:
+        of_way = [measured[way] for measured in rounds]
+        skipped = [measured for measured in of_way if "skipped" in measured]
+        names = of_way[0]
+        found[way] = skipped[0] if skipped else {
+            name: statistics.median(float(measured[name]) for measured in of_way) for name in names
+        }  # fmt: skip
+    return found
+
+
 def _line(name: str, found: Measured) -> str:
     if "skipped" in found:
         return f"| {name} | skipped: {found['skipped']} |"
@@ -157,7 +172,7 @@ def main() -> None:
     parser.add_argument("--model", choices=("unet", "resunet"), default="unet")
     for name, value in (
         ("size", 128), ("base", 16), ("batch", 8), ("slices", 256), ("epochs", 3), ("threads", 0),
-        ("steps_per_execution", 1),
+        ("steps_per_execution", 1), ("rounds", 3),
     ):  # fmt: skip
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
     parser.add_argument("--precision", default="float32")
@@ -172,7 +187,7 @@ def main() -> None:
         return
     print(f"{options.model} base {options.base}, {options.size} px, batch {options.batch}, "
           f"{options.precision}, {os.cpu_count()} cores\n")  # fmt: skip
-    found = {way: _measured(way, options) for way in ("bare", "ours", "torch")}
+    found = _in_rounds(options)
     print(_line("Keras fit, arrays in memory", found["bare"]))
     print(_line("our loop, augmentation and all", found["ours"]))
     print(_line("PyTorch, tensors in memory", found["torch"]))

@@ -16,7 +16,7 @@ from brainseg import networks, orientation, preprocess
 from brainseg.errors import NetworkError
 from brainseg.networks import NetworkConfig
 from brainseg.runtime import core
-from brainseg.types import FloatArray
+from brainseg.types import FloatArray, Scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +60,8 @@ def observe(folder: Path, pixels: FloatArray, *, strongest: int = 8) -> dict[str
     config = networks.read_network(folder)
     if config.saliency != "none":
         raise NetworkError(f"network {config.name} sees maps, too: choose one without")
-    image, _ = preprocess.standardise(pixels, config.size)
+    scan = Scan(pixels=pixels)
+    image, _ = preprocess.network_input(scan, config.size, contrast=config.contrast)
     seen = image[np.newaxis]
     seen = orientation.turned(seen, -orientation.turns_for(config.orientation, seen))
     try:

@@ -41,6 +41,7 @@ _TRAIN_WORDS = (
     "precision",
     "norm",
     "saliency",
+    "contrast",
 )
 
 

@@ -16,7 +16,7 @@ from brainseg.data.pixels import AnyArray
 from brainseg.ensemble import Ensemble
 from brainseg.errors import ConfigError, DataError
 from brainseg.inference import Segmenter
-from brainseg.preprocess import network_input, standardise_mask
+from brainseg.preprocess import standardise_mask
 from brainseg.refine import Refined
 from brainseg.scores import ORIENTATIONS, SYMMETRY_NAMES
 from brainseg.training.planning import open_data
@@ -191,9 +191,8 @@ def batch_dice(
     scores = []
     for first in range(0, len(order), batch_size):
         pairs = [_read(homes[place][1], segmenter) for place in order[first : first + batch_size]]
-        size, maps = segmenter.config.size, segmenter.config.saliency
-        images = np.stack([network_input(scan, size, maps)[0] for scan, _ in pairs])
-        truths = np.stack([standardise_mask(truth, size) for _, truth in pairs])
+        images = np.stack([segmenter.seen(scan)[0] for scan, _ in pairs])
+        truths = np.stack([standardise_mask(truth, segmenter.config.size) for _, truth in pairs])
         likely = segmenter.probabilities(images)
         overlap = float(likely[truths].sum(dtype=np.float64))
         total = float(likely.sum(dtype=np.float64)) + int(np.count_nonzero(truths))

@@ -164,6 +164,7 @@ def _description(name: str, config: RunConfig, split: Split) -> NetworkConfig:
         depth=config.depth,
         norm=config.norm,
         saliency=config.saliency,
+        contrast=config.contrast,
         orientation="upright" if config.augment == "upright" else "any",
         trained_on=f"{len(split.train)} slices of {Path(config.data).name}, split by "
         f"{split.unit}, recipe {config.recipe}",

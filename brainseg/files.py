@@ -43,6 +43,12 @@ def write_bytes(path: Path, data: bytes) -> None:
     write_atomically(path, write)
 
 
+def write_text(path: Path, text: str) -> Path:
+    """Write ``text`` atomically in UTF-8 and return the path."""
+    write_bytes(path, text.encode())
+    return path
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, atomically."""
     write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())

@@ -105,7 +105,7 @@ class Segmenter:
                 that the network needs.
         """
         started = time.perf_counter()
-        image, geometry = self._seen(scan)
+        image, geometry = self.seen(scan)
         shown = views.OF[self.config.orientation] if symmetries else views.SYMMETRIES[:1]
         answers, features = self.infer(np.stack([make(image) for make, _ in shown]))
         turned_back = [undo(a) for a, (_, undo) in zip(answers, shown, strict=True)]
@@ -127,7 +127,7 @@ class Segmenter:
         predictions: list[Prediction] = []
         for first in range(0, len(scans), _BATCH):
             part, started = scans[first : first + _BATCH], time.perf_counter()
-            fitted = [self._seen(scan) for scan in part]
+            fitted = [self.seen(scan) for scan in part]
             maps, features = self.infer(np.stack([image for image, _ in fitted]))
             restored = [preprocess.restore(m, g) for m, (_, g) in zip(maps, fitted, strict=True)]
             seconds = (time.perf_counter() - started) / len(part)
@@ -198,8 +198,14 @@ class Segmenter:
             raise NetworkError(f"network {self.name} answered with values that are not finite")
         return logits, np.concatenate(features) if features else None
 
-    def _seen(self, scan: Scan) -> tuple[FloatArray, Geometry]:
-        return preprocess.network_input(scan, self.config.size, self.config.saliency)
+    def seen(self, scan: Scan) -> tuple[FloatArray, Geometry]:
+        """Return a scan as the network takes it, (size, size, C), and how it was fitted.
+
+        Raises:
+            ScanError: as ``predict``.
+        """
+        config = self.config
+        return preprocess.network_input(scan, config.size, config.saliency, config.contrast)
 
     def _run(self, images: FloatArray) -> list[FloatArray]:
         with _slots:

@@ -20,7 +20,7 @@ from typing import Any, Literal, cast, get_args
 
 from brainseg import __version__, files, history, paths
 from brainseg.errors import ConfigError, NetworkError
-from brainseg.types import SALIENCY_INPUTS, Split
+from brainseg.types import CONTRASTS, SALIENCY_INPUTS, Split
 
 SCHEMA = 1
 JSON, XML, BIN, WEIGHTS, SPLIT, GATE, HISTORY, SUMS = (
@@ -36,14 +36,16 @@ LABELS = {"unet": "UNet", "resunet": "ResUNet", ENSEMBLE: "UNet + ResUNet"}
 MAP_WORDS = {"1": "with map 1", "2": "with map 2", "both": "with both maps"}
 _LARGEST_JSON = 64 * 1024
 Precision = Literal["f32", "bf16"]
-_ALLOWED: dict[str, tuple[str, ...]] = {"architecture": ARCHITECTURES, "norm": ("batch", "group")}
+_ALLOWED: dict[str, tuple[str, ...]] = {"norm": ("batch", "group"), "contrast": CONTRASTS}
 _ALLOWED |= {"orientation": ("any", "upright"), "saliency": tuple(SALIENCY_INPUTS)}
+_UNSAID = {name: choices[0] for name, choices in _ALLOWED.items()}
+_ALLOWED |= {"architecture": ARCHITECTURES}
 _BOUNDS = {"size": (32, 1024), "base": (1, 128), "depth": (1, 6)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """What ``network.json`` says: the ``size``, maps and ``orientation`` of the scans it sees."""
+    """What ``network.json`` says: ``size``, maps, ``contrast``, ``orientation`` of what it sees."""
 
     name: str
     architecture: str
@@ -52,6 +54,7 @@ class NetworkConfig:
     depth: int
     norm: str = "batch"
     saliency: str = "none"
+    contrast: str = "linear"
     orientation: str = "any"
     threshold: float = 0.5
     preprocessing: str = PREPROCESSING
@@ -81,7 +84,7 @@ def write_network_json(folder: Path, config: NetworkConfig) -> Path:
         NetworkError: the description would be refused when read.
     """
     _validated(asdict(config), folder / JSON)
-    return _write(folder / JSON, json.dumps(asdict(config), indent=2) + "\n")
+    return files.write_text(folder / JSON, json.dumps(asdict(config), indent=2) + "\n")
 
 
 def seal(folder: Path) -> Path:
@@ -94,7 +97,8 @@ def seal(folder: Path) -> Path:
     if missing:
         raise NetworkError(f"{folder} is no network yet: {', '.join(missing)} is missing")
     present = [name for name in LISTED if (folder / name).is_file()]
-    return _write(folder / SUMS, "".join(f"{_sha256(folder / n)}  {n}\n" for n in present))
+    lines = [f"{_sha256(folder / name)}  {name}\n" for name in present]
+    return files.write_text(folder / SUMS, "".join(lines))
 
 
 def read_network(folder: Path) -> NetworkConfig:
@@ -114,7 +118,7 @@ def read_network(folder: Path) -> NetworkConfig:
 
 def write_split(folder: Path, split: Split) -> Path:
     """Write the slice numbers of the three parts to ``split.json``."""
-    return _write(folder / SPLIT, json.dumps(asdict(split)) + "\n")
+    return files.write_text(folder / SPLIT, json.dumps(asdict(split)) + "\n")
 
 
 def read_split(folder: Path) -> Split | None:
@@ -246,11 +250,6 @@ def _looks_like_one(folder: Path) -> bool:
     return (folder / JSON).is_file() and (folder / SUMS).is_file()
 
 
-def _write(path: Path, text: str) -> Path:
-    files.write_bytes(path, text.encode())
-    return path
-
-
 def _sha256(path: Path) -> str:
     try:
         return files.sha256(path)
@@ -297,10 +296,9 @@ def _describe(folder: Path) -> NetworkConfig:
 
 
 def _validated(values: dict[str, Any], path: Path) -> NetworkConfig:
-    values = {"norm": "batch", "saliency": "none", "orientation": "any", **values}
-    expected = {field.name for field in fields(NetworkConfig)}
-    if set(values) != expected:
-        odd = ", ".join(sorted(set(values) ^ expected))
+    values = _UNSAID | values
+    if odd_ones := set(values) ^ {field.name for field in fields(NetworkConfig)}:
+        odd = ", ".join(sorted(odd_ones))
         raise NetworkError(f"{path} has missing or unknown keys: {odd[:200]}")
     for key, (low, high) in _BOUNDS.items():
         if type(values[key]) is not int or not low <= values[key] <= high:

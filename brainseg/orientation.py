@@ -39,11 +39,16 @@ def quarter_turns(images: FloatArray) -> Turns:
     Raises:
         NetworkError: the file of the network is missing or damaged.
     """
-    small = np.stack([preprocess.resize(image[..., 0], SIDE) for image in images])
+    small = np.stack([seen(image[..., 0]) for image in images])
     views = np.stack([np.rot90(small, turn, axes=(1, 2)) for turn in range(4)], axis=1)
     answers = _logits(views.reshape(-1, SIDE, SIDE, 1)).reshape(-1, 4, 4)
     seen_upright = [np.roll(answers[:, turn], -turn, axis=1) for turn in range(4)]
     return np.asarray(np.mean(seen_upright, axis=0).argmax(axis=1), dtype=np.int64)
+
+
+def seen(image: FloatArray) -> FloatArray:
+    """Return an image (S, S) in 0..1 as this network sees it: small, and of even contrast."""
+    return preprocess.equalise(preprocess.resize(image, SIDE))
 
 
 def turns_for(orientation: str, images: FloatArray) -> Turns:
@@ -65,7 +70,7 @@ def turned(arrays: NDArray[Any], turns: Turns) -> NDArray[Any]:
 def write_sums(folder: Path) -> None:
     """Write the checksums of a network of this kind, in the format of ``sha256sum``."""
     lines = [f"{files.sha256(folder / name)}  {name}\n" for name in (XML, BIN)]
-    files.write_bytes(folder / SUMS, "".join(lines).encode())
+    files.write_text(folder / SUMS, "".join(lines))
 
 
 def _logits(images: FloatArray) -> FloatArray:

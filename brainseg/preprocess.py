@@ -2,6 +2,7 @@
 
 Per-image min-max to [0, 1]: on the Kaggle slices, which all span 0..255, that equals dividing by
 255, and it is also right for a 12-bit DICOM. A scan that is not square is padded, never stretched.
+Networks of ``contrast`` ``"equalised"`` then see the grey levels of the head spread evenly.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import numpy as np
 from brainseg.errors import ScanError
 from brainseg.types import SALIENCY_INPUTS, BoolArray, ByteArray, FloatArray, Geometry, Scan
 
+AIR = 0.05  # up to here a scaled image is background
+_LEVELS = 256
 MAX_SQUARE_PIXELS = 100_000_000  # of the padded square: 400 MB as float32
 
 
@@ -79,6 +82,22 @@ def standardise(pixels: FloatArray, size: int) -> tuple[FloatArray, Geometry]:
     return np.clip(square, 0.0, 1.0)[..., np.newaxis], geometry
 
 
+def equalise(image: FloatArray) -> FloatArray:
+    """Spread the grey levels above ``AIR`` evenly over [AIR, 1]; what is darker stays.
+
+    Histogram equalisation inside the head: fat and vessels of a contrast-enhanced T1 slice are so
+    bright that brain and tumour share few levels below a third of the range. Whatever keeps the
+    order of the levels (a window, a gamma) hardly changes the result.
+    """
+    inside = image > AIR
+    if not inside.any():
+        return image
+    counts, edges = np.histogram(image[inside], bins=_LEVELS, range=(AIR, 1.0))
+    share = np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
+    spread = AIR + (1.0 - AIR) * np.interp(image, edges, share)
+    return np.where(inside, spread, image).astype(np.float32)
+
+
 def grey_levels(values: FloatArray | ByteArray) -> ByteArray:
     """Return a map in 256 grey levels: 8-bit as it is, 16-bit and fractions of 1 on their scale."""
     if values.dtype == np.uint8:
@@ -102,16 +121,19 @@ def standardise_map(values: FloatArray, geometry: Geometry) -> FloatArray:
     return np.clip(square, 0.0, 1.0)[..., np.newaxis]
 
 
-def network_input(scan: Scan, size: int, saliency: str = "none") -> tuple[FloatArray, Geometry]:
+def network_input(
+    scan: Scan, size: int, saliency: str = "none", contrast: str = "linear"
+) -> tuple[FloatArray, Geometry]:
     """Turn a scan into what a network sees, (size, size, C) float32 in [0, 1], and its geometry.
 
-    Channel 0 is the scan; the maps that ``saliency`` names (``types.SALIENCY_INPUTS``) follow.
+    Channel 0 is the scan, in one of ``types.CONTRASTS``; the maps that ``saliency`` names
+    (``types.SALIENCY_INPUTS``) follow.
 
     Raises:
         ScanError: not a finite, non-empty 2-D image, or it came without such a map.
     """
     image, geometry = standardise(scan.pixels, size)
-    channels = [image]
+    channels = [equalise(image) if contrast == "equalised" else image]
     for which in SALIENCY_INPUTS[saliency]:
         values = scan.saliency[which - 1]
         if values is None:

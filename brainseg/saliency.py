@@ -44,7 +44,10 @@ def open_network(folder: Path) -> Opened:
 @lru_cache(maxsize=4)
 def _opened(folder: Path, sums: str) -> Opened:
     segmenter = Segmenter.load(folder)
-    return Opened(model=load_model(folder), logits=segmenter.logits, turns=segmenter.turns)
+    return Opened(
+        model=load_model(folder), logits=segmenter.logits, turns=segmenter.turns,
+        contrast=segmenter.config.contrast,
+    )  # fmt: skip
 
 
 def explain(
@@ -71,7 +74,8 @@ def explain(
         ScanError: the scan cannot be standardised.
     """
     begun = time.perf_counter()
-    image, geometry = preprocess.standardise(scan.pixels, opened.model.input_shape[1])
+    size = opened.model.input_shape[1]
+    image, geometry = preprocess.network_input(scan, size, contrast=opened.contrast)
     turns = opened.turns(image[np.newaxis])
     seen = orientation.turned(image[np.newaxis], -turns)  # how the network looks at it
     logits = orientation.turned(opened.logits(seen), turns)[0]

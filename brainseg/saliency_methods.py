@@ -44,12 +44,13 @@ class Opened:
 
     ``logits`` takes (B, S, S, 1) to (B, S, S): the exported network where there is one, for it
     answers faster than Keras. ``turns`` tells by how many quarters each image lies turned from how
-    the network is to see it.
+    the network is to see it; ``contrast`` is what the network was trained with.
     """
 
     model: keras.Model
     logits: Callable[[FloatArray], FloatArray]
     turns: Callable[[FloatArray], Turns] = _as_they_lie
+    contrast: str = "linear"
 
     @property
     def levels(self) -> int:

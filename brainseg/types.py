@@ -34,6 +34,7 @@ SALIENCY_INPUTS: dict[str, tuple[Literal[1, 2], ...]] = {
     "2": (2,),
     "both": (1, 2),
 }
+CONTRASTS = ("linear", "equalised")  # of the scan as a network sees it
 State = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "lost"]
 
 

@@ -32,6 +32,7 @@ def export(
     said: int = SIDE,
     name: str = "unet",
     orientation: str = "any",
+    contrast: str = "linear",
 ) -> Path:
     """Save a network whose logit is ``slope * (pixel - 0.5)``, plus the row number if asked.
 
@@ -54,7 +55,13 @@ def export(
     model = openvino.Model(outputs, [image], "tiny")
     openvino.save_model(model, folder / "network.xml", compress_to_fp16=False)
     config = NetworkConfig(
-        name="tiny", architecture=name, size=said, base=1, depth=1, orientation=orientation
+        name="tiny",
+        architecture=name,
+        size=said,
+        base=1,
+        depth=1,
+        orientation=orientation,
+        contrast=contrast,
     )
     networks.write_network_json(folder, config)
     networks.seal(folder)

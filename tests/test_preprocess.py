@@ -169,3 +169,34 @@ def test_empty_and_full_masks_stay_so() -> None:
 def test_a_long_thin_picture_is_refused_before_it_eats_memory():
     with pytest.raises(ScanError, match="16384x1"):
         preprocess.standardise(np.zeros((16384, 1), np.float32), 64)
+
+
+def test_equalising_spreads_the_levels_of_the_head_evenly_and_leaves_the_air():
+    random = np.random.default_rng(0)
+    image = np.zeros((64, 64, 1), np.float32)
+    image[:16] = random.uniform(0, preprocess.AIR, (16, 64, 1))
+    image[16:] = random.uniform(0.2, 0.3, (48, 64, 1))  # a head of few levels
+    image[16:18] = 1.0  # and bright fat
+    spread = preprocess.equalise(image)
+    assert spread.dtype == np.float32
+    assert np.array_equal(spread[:16], image[:16])
+    order = np.argsort(image[16:].ravel(), kind="stable")
+    assert (np.diff(spread[16:].ravel()[order]) >= 0).all()
+    ranks = (np.arange(order.size) + 0.5) / order.size
+    expected = preprocess.AIR + (1 - preprocess.AIR) * ranks
+    tissue = slice(0, 46 * 64)
+    assert np.abs(spread[16:].ravel()[order] - expected)[tissue].max() < 0.06
+    assert spread.max() <= 1
+
+
+@pytest.mark.parametrize("gamma", [0.7, 1.4])
+def test_equalising_undoes_a_gamma(gamma: float):
+    random = np.random.default_rng(1)
+    image = random.uniform(0.3, 1.0, (64, 64)).astype(np.float32)
+    plain, curved = preprocess.equalise(image), preprocess.equalise(image**gamma)
+    assert np.abs(plain - curved).max() < 0.02
+
+
+def test_equalising_nothing_changes_nothing():
+    black = np.zeros((8, 8, 1), np.float32)
+    assert np.array_equal(preprocess.equalise(black), black)

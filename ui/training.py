@@ -135,7 +135,7 @@ def _fixed(models: tuple[str, ...], start: str) -> dict[str, Any]:
         return {}
     folder = paths.PRETRAINED / models[0] if start == SHIPPED else paths.runs() / start / "network"
     described = _described(str(folder), (folder / "network.json").stat().st_mtime_ns)
-    form = ("base", "depth", "norm", "saliency")
+    form = ("base", "depth", "norm", "saliency", "contrast")
     return {name: getattr(described, name) for name in form}
 
 

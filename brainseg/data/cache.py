@@ -64,12 +64,14 @@ class _Wanted:
     catalog: Catalog
     side: int
     saliency: str
+    contrast: str
 
     @property
     def folder(self) -> Path:
         """Where they lie: plain ones where they always did."""
         maps = "" if self.saliency == "none" else f"-maps-{self.saliency}"
-        return paths.cache() / f"arrays-{self.catalog.digest}-{self.side}{maps}"
+        spread = "" if self.contrast == "linear" else f"-{self.contrast}"
+        return paths.cache() / f"arrays-{self.catalog.digest}-{self.side}{maps}{spread}"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -92,7 +94,8 @@ class _Wanted:
             "count": len(self.catalog.samples),
             "preprocessing": "minmax-pad-v1",
         }
-        return plain if self.saliency == "none" else plain | {"saliency": self.saliency}
+        choices = {"saliency": (self.saliency, "none"), "contrast": (self.contrast, "linear")}
+        return plain | {name: own for name, (own, usual) in choices.items() if own != usual}
 
 
 def build_cache(
@@ -100,18 +103,19 @@ def build_cache(
     *,
     side: int = 256,
     saliency: str = "none",
+    contrast: str = "linear",
     progress: Progress | None = None,
 ) -> ArrayCache:
     """Return the arrays of a catalog at ``side`` x ``side``, made now unless they exist already.
 
     ``saliency`` names the maps that follow each scan as further channels; a slice that lacks one
-    gets a black map. ``progress(done, total)`` is called from this thread. Memory stays at a few
-    slices per thread.
+    gets a black map. ``contrast`` is one of ``types.CONTRASTS``. ``progress(done, total)`` is
+    called from this thread. Memory stays at a few slices per thread.
 
     Raises:
         DataError: a file cannot be read, an image and its mask differ in size, or no disk space.
     """
-    wanted = _Wanted(catalog=catalog, side=side, saliency=saliency)
+    wanted = _Wanted(catalog=catalog, side=side, saliency=saliency, contrast=contrast)
     ready = _open(wanted)
     if ready is None:
         _make(wanted, progress)
@@ -166,7 +170,7 @@ def _fill(work: Path, wanted: _Wanted, progress: Progress | None) -> None:
     samples, total = wanted.catalog.samples, wanted.shape[0]
 
     def one(place: int) -> None:
-        images[place], masks[place] = _arrays(samples[place], wanted.side, wanted.saliency)
+        images[place], masks[place] = _arrays(samples[place], wanted)
 
     pool = ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1)))
     try:
@@ -179,11 +183,12 @@ def _fill(work: Path, wanted: _Wanted, progress: Progress | None) -> None:
     masks.flush()
 
 
-def _arrays(sample: Sample, side: int, saliency: str) -> tuple[ByteArray, ByteArray]:
+def _arrays(sample: Sample, wanted: _Wanted) -> tuple[ByteArray, ByteArray]:
+    side, saliency = wanted.side, wanted.saliency
     scan = _with_every_map(read_scan(sample, saliency), saliency)
     pixels = scan.pixels
     try:
-        image, _ = network_input(scan, side, saliency)
+        image, _ = network_input(scan, side, saliency, wanted.contrast)
     except ScanError as fault:
         raise DataError(f"{sample.image} cannot be used: {fault}") from None
     stored = np.rint((image if saliency != "none" else image[..., 0]) * 255).astype(np.uint8)

@@ -7,7 +7,7 @@ from pathlib import Path
 from brainseg import networks, runs
 from brainseg.data.catalog import Catalog, read_catalog
 from brainseg.data.split import make_split
-from brainseg.errors import DataError
+from brainseg.errors import ConfigError, DataError
 from brainseg.training.recipes import RunConfig
 from brainseg.types import SALIENCY_INPUTS, Sample, Split
 
@@ -64,10 +64,16 @@ def new_run(config: RunConfig, folder: Path | None = None) -> Path:
 
     Raises:
         DataError: too few slices with a mask.
+        ConfigError: the weights to start from want another contrast.
         NetworkError: the weights to start from are not there.
     """
-    if config.initial:
-        networks.find_network(config.initial)  # refused now rather than by the worker
+    if config.initial:  # refused now rather than by the worker
+        known = networks.read_network(networks.find_network(config.initial))
+        if known.contrast != config.contrast:
+            raise ConfigError(
+                f"{config.initial!r} was trained on scans of {known.contrast} contrast: "
+                f"give --contrast {known.contrast}"
+            )
     opened = open_data(config.data, config.tumour_free)
     split = split_of(config, opened)
     first = opened[0]

@@ -43,7 +43,13 @@ def load_data(
     """
     opened = open_data(config.data, config.tumour_free)
     caches = [
-        build_cache(catalog, side=config.size, saliency=config.saliency, progress=progress)
+        build_cache(
+            catalog,
+            side=config.size,
+            saliency=config.saliency,
+            contrast=config.contrast,
+            progress=progress,
+        )
         for catalog in opened
     ]
     row_of: dict[int, int] = {}

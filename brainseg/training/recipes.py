@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from brainseg.errors import ConfigError
-from brainseg.types import SALIENCY_INPUTS
+from brainseg.types import CONTRASTS, SALIENCY_INPUTS
 
 SCHEMA = 1
 
@@ -22,6 +22,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "monitor": ("val_dice_loss", "val_dice"),
     "norm": ("batch", "group"),
     "saliency": tuple(SALIENCY_INPUTS),
+    "contrast": CONTRASTS,
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
 }
 _RANGES: dict[str, tuple[float, float]] = {
@@ -54,7 +55,8 @@ class RunConfig:
     ``mirrored`` divides every batch over all GPUs of the machine, and waits for all of them.
     ``tensorboard`` writes its event files into the run folder, too.
     ``initial`` names a run or network whose weights the training starts from.
-    ``saliency`` names the dataset's maps that the network sees beside the scan.
+    ``saliency`` names the dataset's maps that the network sees beside the scan; ``contrast``
+    ``"equalised"`` shows it the scan as :func:`brainseg.preprocess.equalise` makes it.
     ``augment`` ``"upright"`` shows heads as ``brainseg.orientation`` turns them, and makes the
     network predict in the same way; ``"reference"`` shows all eight symmetries of the square.
     ``augment_strength`` is how far the other changes go, 1 as far as nnU-Net's.
@@ -96,6 +98,7 @@ class RunConfig:
     tensorboard: bool = False
     initial: str = ""
     saliency: str = "none"
+    contrast: str = "linear"
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:

@@ -110,6 +110,18 @@ def test_the_cache_holds_maps_beside_scans_and_scans_alone_as_ever(maps_data: Pa
     assert len({plain.folder, both.folder, second.folder}) == 3
 
 
+def test_the_cache_holds_what_a_network_of_the_same_contrast_sees(maps_data: Path):
+    catalog = read_catalog(maps_data)
+    plain = build_cache(catalog, side=SIDE, saliency="1")
+    spread = build_cache(catalog, side=SIDE, saliency="1", contrast="equalised")
+    assert plain.folder != spread.folder
+    assert build_cache(catalog, side=SIDE, saliency="1").folder == plain.folder
+    assert np.array_equal(plain.images[..., 1], spread.images[..., 1])
+    for sample, stored in zip(catalog.samples, spread.images, strict=True):
+        seen, _ = preprocess.network_input(read_scan(sample, "1"), SIDE, "1", "equalised")
+        assert np.array_equal(stored, np.rint(seen * 255).astype(np.uint8))
+
+
 def test_geometry_moves_all_channels_alike_and_light_only_the_scan():
     random = np.random.default_rng(3)
     scan, map_1 = random.random((2, SIDE, SIDE)).astype(np.float32)
