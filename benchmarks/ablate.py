@@ -33,7 +33,6 @@ from brainseg.types import RunStatus
 DOC = card.CARD.with_name("ABLATIONS.md")
 BASELINE: dict[str, Any] = {
     "base": 16,
-    "learning_rate": 2e-3,
     "warmup_epochs": 2,
     "ema_decay": 0.99,
     "patience": 0,
@@ -42,6 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "augment-none": {"augment": "none"},
     "augment-all-symmetries": {"augment": "reference"},
+    "augment-half-as-strong": {"augment_strength": 0.5},
     "loss-dice": {"loss": "dice"},
     "loss-dice-batch": {"loss": "dice_batch"},
     "bn-momentum-0.99": {"bn_momentum": 0.99},
@@ -53,6 +53,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "lr-4e-3": {"learning_rate": 4e-3},
     "schedule-constant": {"schedule": "constant"},
     "optimizer-adam": {"optimizer": "adam"},
+    "optimizer-adamw": {"optimizer": "adamw"},
+    "contrast-linear": {"contrast": "linear"},
     "base-8": {"base": 8},
     "base-24": {"base": 24},
     "base-32": {"base": 32},

@@ -13,13 +13,14 @@ from brainseg.data.catalog import Catalog
 from brainseg.errors import BrainsegError
 from brainseg.training import planning, process, queue, recipes
 from brainseg.training.recipes import RunConfig
-from brainseg.types import SALIENCY_INPUTS, Split
+from brainseg.types import CONTRASTS, SALIENCY_INPUTS, Split
 from ui import cache, frame, training_estimate, training_table, widgets
 from ui.training_words import NETWORKS
 
 CHOICES = {**NETWORKS, "both": "Both"}
 UNITS = {"patient": "Patient", "slice": "Slice"}
 OTHER = "Other"
+OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "muon": "Muon"}
 NEW, SHIPPED = "New weights", "Shipped weights"
 NONE = "None"
 SALIENCY = {"none": NONE, "1": "Map 1", "2": "Map 2", "both": "Both maps"}
@@ -177,6 +178,22 @@ def _details(
             "tumour_free": _tumour_free(row, catalog),
             "saliency": _saliency(row, catalog, fixed),
             **_mirrored(row, base, key),
+        }  # fmt: skip
+        row = st.container(horizontal=True)
+        changes |= {
+            "optimizer": row.selectbox(
+                "Optimiser", tuple(OPTIMISERS), tuple(OPTIMISERS).index(base.optimizer), width=190,
+                key=f"{key}.optimiser", format_func=OPTIMISERS.__getitem__,
+                help="Muon learns in far fewer epochs; each takes a little longer.",
+            ),
+            "contrast": row.selectbox(
+                "Contrast", CONTRASTS, CONTRASTS.index(fixed.get("contrast", base.contrast)),
+                key=f"{key}.contrast", width=190, disabled="contrast" in fixed,
+                format_func=str.capitalize,
+                help="Linear: the scan from its darkest to its brightest value. Equalised: the "
+                "grey levels of the head spread evenly, so that brain is told from tumour though "
+                "fat is brighter than both.",
+            ),
         }  # fmt: skip
         unit = st.segmented_control(
             "Split by", tuple(UNITS), default=base.split_unit, required=True, key=f"{key}.unit",
