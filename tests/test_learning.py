@@ -106,12 +106,15 @@ def test_indices_that_do_not_fit_are_refused_in_one_sentence(text: str) -> None:
 
 
 @pytest.mark.parametrize("size", [64, 256])
-def test_the_last_step_is_what_a_network_gets(demo_data: Path, size: int) -> None:
+def test_the_last_steps_are_what_networks_of_either_contrast_get(
+    demo_data: Path, size: int
+) -> None:
     catalog = read_catalog(demo_data)
     sample = catalog.samples[0]
     steps = preparing.image_steps(catalog, sample, size, narrow=False)
     expected = preprocess.standardise(read_image(sample), size)[0][..., 0]
-    assert (steps[-1].values == upright(expected, catalog)).all()
+    assert (steps[-2].values == upright(expected, catalog)).all()
+    assert (steps[-1].values == upright(preprocess.equalise(expected), catalog)).all()
     assert steps[0].values.shape[:2] == read_image(sample).shape
 
 

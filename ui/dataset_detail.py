@@ -119,7 +119,7 @@ def _sides() -> list[int]:
 
 
 def _network_input(case: Case, side: int) -> None:
-    """Show the file, fitted into a square, beside the input: the same place at the same spot."""
+    """Show the file, fitted into a square, beside both inputs: the same place at the same spot."""
     seen, geometry = preprocess.standardise(case.pixels, side)
     square = np.full((geometry.side, geometry.side), case.pixels.min(), dtype=np.float32)
     rows = slice(geometry.top, geometry.top + geometry.height)
@@ -131,11 +131,14 @@ def _network_input(case: Case, side: int) -> None:
               alt=f"Scan {case.name}"),
         Panel(title=f"The input, {side} x {side}", picture=pictures.grey(shown),
               alt=f"Scan {case.name} at {side} x {side}"),
+        Panel(title="Equalised", picture=pictures.grey(preprocess.equalise(shown)),
+              alt=f"Scan {case.name} at {side} x {side}, its grey levels spread evenly"),
     ]  # fmt: skip
     viewer.show("dataset.input", panels, values=square, scene=f"{case.scene}/{side}")
     st.caption(
         "The input: the slice from its darkest value (0) to its brightest (1), padded to a square, "
-        "reduced by area. Both are shown upright; the network gets the file as it lies."
+        "reduced by area. Networks of equalised contrast get the third, the head's grey levels "
+        "spread evenly. All are shown upright."
     )
 
 

@@ -169,7 +169,7 @@ def test_what_the_network_sees_is_shown_beside_the_file(alone):
     assert not app.exception
     sent = [json.loads(part.proto.json or "null") for part in app.get("bidi_component")]
     shown = next(one for one in sent if one and "panels" in one)
-    titles = ["The file, 512 x 512", "The input, 256 x 256"]
+    titles = ["The file, 512 x 512", "The input, 256 x 256", "Equalised"]
     assert [panel["title"] for panel in shown["panels"]] == titles
 
 
