@@ -36,6 +36,13 @@ def test_two_devices_learn_what_one_learns(found: dict[str, Any]):
         np.testing.assert_allclose(two, one, atol=1e-5)
 
 
+def test_two_devices_take_the_steps_of_muon_together(found: dict[str, Any]):
+    one, two = found["muon"]
+    np.testing.assert_allclose(two["curves"], one["curves"], rtol=1e-3)
+    for of_two, of_one in zip(two["weights"], one["weights"], strict=True):
+        np.testing.assert_allclose(of_two, of_one, atol=1e-4)
+
+
 def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(found: dict[str, Any]):
     assert found["resumed"] == found["two"]
 

@@ -104,6 +104,10 @@ def main() -> None:
             after_one_batch(out / f"norm{mirrored}", config(mirrored=mirrored, norm="batch"))
             for mirrored in (False, True)
         ],
+        "muon": [
+            train(out / f"muon{mirrored}", config(mirrored=mirrored, optimizer="muon", epochs=1))
+            for mirrored in (False, True)
+        ],
         "float16": after_one_batch(
             out / "half", config(mirrored=True, norm="batch", precision="mixed_float16")
         ),
