@@ -24,6 +24,7 @@ from brainseg.data.catalog import Catalog, read_catalog
 from brainseg.data.demo import make_demo
 from brainseg.gate import GateSlices
 from brainseg.inference import Segmenter
+from brainseg.networks import NetworkConfig
 from brainseg.training.planning import open_data
 
 MOST_BYTES = 24 * 2**20 - 2**20  # of a network in the repository, gate and results included
@@ -44,19 +45,20 @@ def opened_data(source: Path, options: argparse.Namespace) -> list[Catalog]:
 
 
 def heads(
-    opened: list[Catalog], train: tuple[int, ...], val: tuple[int, ...], size: int
+    opened: list[Catalog], train: tuple[int, ...], val: tuple[int, ...], config: NetworkConfig
 ) -> GateSlices:
     """Return what the gate learns from: training slices, demo heads; and validation slices."""
+    as_seen = {"side": config.size, "contrast": config.contrast}
     row_of: dict[int, np.ndarray] = {}
     for catalog in opened:
-        cache = build_cache(catalog, side=size)
+        cache = build_cache(catalog, **as_seen)
         row_of |= dict(zip(cache.numbers, cache.images, strict=True))
     chosen = [*train, *val]
     images = np.stack([row_of[number] for number in chosen])
     real = GateSlices.spread(images, range(len(train)), range(len(train), len(chosen)))
     with tempfile.TemporaryDirectory() as name:
         demo = read_catalog(make_demo(Path(name) / "demo", seed=DEMO_SEED))
-        painted = np.array(build_cache(demo, side=size).images)
+        painted = np.array(build_cache(demo, **as_seen).images)
     return GateSlices(known=np.concatenate([real.known, *[painted] * DEMO_TIMES]), held=real.held)
 
 
@@ -110,7 +112,7 @@ def main() -> None:
     print(f"threshold {threshold:g}: validation Dice {found.at(threshold):.5f}")
 
     config = replace(config, threshold=threshold)
-    learned = heads(opened, split.train, split.val, config.size)
+    learned = heads(opened, split.train, split.val, config)
     export.write_network(model, target, config, split, heads=learned, half=half)
     for name, data in kept.items():
         (target / name).write_bytes(data)
