@@ -12,7 +12,7 @@ from brainseg.errors import BrainsegError
 from brainseg.protocols import NETWORKS, PROTOCOLS
 from brainseg.saliency_request import DEEPEST, METHODS
 from brainseg.scores import ORIENTATIONS
-from brainseg.training.recipes import RECIPES
+from brainseg.training.recipes import CHOICES, MEANINGS, RECIPES
 
 _TRAIN_NUMBERS = {
     "epochs": int,
@@ -95,9 +95,11 @@ def _settings(verb: argparse.ArgumentParser) -> None:
 def _hyper_parameters(verb: argparse.ArgumentParser) -> None:
     """Add what a protocol leaves open, too."""
     for name, kind in _TRAIN_NUMBERS.items():
-        verb.add_argument(f"--{name}", type=kind, metavar="N")
+        meaning = MEANINGS[name.replace("-", "_")]
+        verb.add_argument(f"--{name}", type=kind, metavar="N", help=meaning)
     for name in _TRAIN_WORDS:
-        verb.add_argument(f"--{name}")
+        choices = "{" + ",".join(CHOICES[name]) + "}"  # checked later, with a sentence
+        verb.add_argument(f"--{name}", metavar=choices, help=MEANINGS[name])
     for name in ("deep-supervision", "tensorboard"):
         verb.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=None)
     verb.add_argument(

@@ -12,7 +12,7 @@ from brainseg.types import CONTRASTS, SALIENCY_INPUTS
 
 SCHEMA = 1
 
-_CHOICES: dict[str, tuple[str, ...]] = {
+CHOICES: dict[str, tuple[str, ...]] = {
     "model": ("unet", "resunet"),
     "split_unit": ("patient", "slice"),
     "loss": ("dice_batch", "dice", "dice_ce", "ce"),
@@ -42,6 +42,35 @@ _RANGES: dict[str, tuple[float, float]] = {
     "test_fraction": (0.01, 0.9),
     "threads": (0, 1024),
     "seed": (0, 2**32 - 1),
+}
+
+
+MEANINGS: dict[str, str] = {
+    "epochs": "the most there will be; early stopping may end the run before",
+    "size": "side of the square input in pixels",
+    "base": "features of the first level; every next has twice as many",
+    "depth": "how many times the input is halved",
+    "norm": "normalisation layers",
+    "bn_momentum": "momentum of the batch-norm statistics",
+    "contrast": "how a scan is shown: as it is in 0..1, or its grey levels spread evenly",
+    "augment": "symmetries shown: heads upright, all eight, or no augmentation at all",
+    "augment_strength": "how far the other changes go; 1 is as far as nnU-Net's",
+    "loss": "per-image Dice, with cross-entropy; Dice of the batch; cross-entropy alone",
+    "optimizer": "Muon moves convolutions by orthogonal steps, the rest as AdamW",
+    "learning_rate": "of the optimiser, before the schedule",
+    "weight_decay": "of AdamW and Muon",
+    "warmup_epochs": "epochs in which the learning rate rises from 0",
+    "schedule": "of the learning rate afterwards; cosine falls to 0",
+    "batch_size": "slices a step",
+    "ema_decay": "of the moving average of the weights, per step; 0: none",
+    "patience": "epochs without a better score before the run ends; 0: never",
+    "monitor": "the score that decides what is best",
+    "val_fraction": "share of the training patients (or slices) that validate",
+    "test_fraction": "share held out where there are no folds",
+    "saliency": "the dataset's maps beside the scan, as further channels",
+    "precision": "of the arithmetic",
+    "threads": "of the processor; 0: as many as there are",
+    "seed": "of split, weights, order and augmentation",
 }
 
 
@@ -107,7 +136,7 @@ class RunConfig:
         Raises:
             ConfigError: a value is out of range; the message names it and what would do.
         """
-        for name, allowed in _CHOICES.items():
+        for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ConfigError(
                     f"{name} must be one of {', '.join(allowed)}. Received: {getattr(self, name)!r}"

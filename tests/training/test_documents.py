@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from brainseg import runs
-from brainseg.training.recipes import recipe
+from brainseg.training.recipes import MEANINGS, RECIPES, recipe
 from brainseg.types import EpochRecord, Split
 
 TEXT = (Path(__file__).parents[2] / "docs" / "TRAINING.md").read_text()
@@ -43,3 +43,14 @@ def test_the_snippet_runs(
         assert list(seen["curves"]["val_dice"]) == [0.25, 0.5]
     elif "best" in seen:
         assert seen["best"].epoch == 2
+
+
+def test_the_table_of_settings_is_what_the_recipes_say() -> None:
+    made = [recipe(name, model="unet", data="x") for name in RECIPES]
+    rows = dict(re.findall(r"^\| `--([a-z-]+)` \| (.*) \|$", TEXT, re.MULTILINE))
+    assert {name.replace("-", "_") for name in rows} == set(MEANINGS)
+    for option, cells in rows.items():
+        name = option.replace("-", "_")
+        values = [getattr(config, name) for config in made]
+        shown = [v if isinstance(v, str) else f"{v:g}" for v in values]
+        assert cells.split(" | ") == [*shown, MEANINGS[name]]
