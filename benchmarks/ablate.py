@@ -33,6 +33,7 @@ from brainseg.types import RunStatus
 DOC = card.CARD.with_name("ABLATIONS.md")
 BASELINE: dict[str, Any] = {
     "base": 16,
+    "learning_rate": 2e-3,
     "warmup_epochs": 2,
     "ema_decay": 0.99,
     "patience": 0,
@@ -53,8 +54,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "lr-4e-3": {"learning_rate": 4e-3},
     "schedule-constant": {"schedule": "constant"},
     "optimizer-adam": {"optimizer": "adam"},
-    "optimizer-adamw": {"optimizer": "adamw"},
-    "contrast-linear": {"contrast": "linear"},
+    "optimizer-muon": {"optimizer": "muon"},
+    "contrast-equalised": {"contrast": "equalised"},
     "base-8": {"base": 8},
     "base-24": {"base": 24},
     "base-32": {"base": 32},

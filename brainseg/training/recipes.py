@@ -218,15 +218,15 @@ _RECIPES: dict[str, dict[str, Any]] = {
         "augment": "none",
         "ema_decay": 0.0,
     },
-    "reference": {"contrast": "equalised", "optimizer": "muon", "learning_rate": 2e-3},
+    "reference": {},
 }
 RECIPES: tuple[str, ...] = tuple(_RECIPES)
 SUMMARIES: dict[str, str] = {
     "quick": "A small network at 128 px for a few epochs: minutes on two cores, to see it work.",
     "document": "The source document's recipe: Dice loss, Adam 1e-4, batch 32, 75 epochs, "
     "patience 5, no augmentation, random 75/25 slice split whose test part also stops it.",
-    "reference": "Augmentation, even contrast, Dice + cross-entropy, Muon with warm-up and cosine, "
-    "weight average, split by patient.",
+    "reference": "Augmentation, Dice + cross-entropy, AdamW with warm-up and cosine, weight "
+    "average, split by patient.",
 }
 
 
