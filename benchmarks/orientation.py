@@ -27,6 +27,13 @@ from brainseg.training.planning import open_data
 BATCH = 64
 WIDTHS, STRIDES = (16, 32, 32, 64, 64, 64), (2, 2, 1, 2, 1, 2)
 Slices = dict[int, np.ndarray]
+Change = Callable[[np.ndarray], np.ndarray]
+CHANGES: dict[str, Change] = {
+    "gamma 0.5": lambda images: images**0.5,
+    "gamma 2": lambda images: images**2,
+    "one pixel 2.5 times as bright as the rest": lambda images: images * np.float32(0.4),
+    "the brighter half cut off": lambda images: np.minimum(images * 2, 1),
+}
 
 
 def upright_slices(opened: list[Catalog]) -> Slices:
@@ -121,9 +128,11 @@ def write(layers: list[tuple[np.ndarray, np.ndarray]]) -> None:
     orientation.write_sums(orientation.FOLDER)
 
 
-def told(slices: np.ndarray, turns_of: Callable[[np.ndarray], np.ndarray]) -> str:
+def told(
+    slices: np.ndarray, turns_of: Callable[[np.ndarray], np.ndarray], change: Change = lambda x: x
+) -> str:
     """Return the share of upright (N, SIDE, SIDE) slices, in each turn, whose turn is found."""
-    images = slices[..., np.newaxis].astype(np.float32) / 255
+    images = change(slices[..., np.newaxis].astype(np.float32) / 255)
     right = [turns_of(np.rot90(images, turn, axes=(1, 2))) == turn for turn in range(4)]
     return f"{np.mean(right):.4f} of {len(slices)} slices in four turns"
 
@@ -154,6 +163,8 @@ def main() -> None:
             write(folded(model))
     if options.only_measure or options.write:
         print("as used: ", told(test, orientation.quarter_turns))
+        for name, change in CHANGES.items():
+            print(f"{name}: ", told(test, orientation.quarter_turns, change))
         if options.demo:
             demo = upright_slices([read_catalog(options.demo)])
             print("synthetic: ", told(np.stack(list(demo.values())), orientation.quarter_turns))
