@@ -137,8 +137,8 @@ def _network_input(case: Case, side: int) -> None:
     viewer.show("dataset.input", panels, values=square, scene=f"{case.scene}/{side}")
     st.caption(
         "The input: the slice from its darkest value (0) to its brightest (1), padded to a square, "
-        "reduced by area. Networks of equalised contrast get the third, the head's grey levels "
-        "spread evenly. All are shown upright."
+        "reduced by area. Networks trained with equalised contrast get the third, the head's grey "
+        "levels spread evenly; the shipped ones get the second. All are shown upright."
     )
 
 

@@ -47,10 +47,10 @@ def image_steps(catalog: Catalog, sample: Sample, size: int, *, narrow: bool) ->
         ("Padded to a square", square, "Black bars: padded, never stretched." if padded else
          "It is square: nothing to do."),
         (f"Resized to {size}", fitted, "By area where it shrinks, else between the neighbours. "
-         "With a last axis for the one channel, networks of linear contrast get this."),
+         "With a last axis for the one channel, this is what a network gets."),
         ("Equalised", preprocess.equalise(fitted), "The grey levels of the head spread evenly, the "
-         "air left dark: fat is so bright that brain and tumour share few levels. Networks of "
-         "equalised contrast get this."),
+         "air left dark: fat is so bright that brain and tumour share few levels. Only networks "
+         "that were trained with equalised contrast get this; the shipped ones get step 5."),
     ]  # fmt: skip
     turned = [Step(name=n, values=upright(v, catalog), said=s) for n, v, s in steps]
     lies = " Transposed: the nose to one side." if catalog.orientation == "transposed" else ""
