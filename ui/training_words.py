@@ -20,8 +20,7 @@ NETWORKS = {"unet": "UNet", "resunet": "ResUNet"}
 # A word of a reason, and what mends it; the first that fits is said.
 _MENDS = (
     ("disk full", "Make room on the disk, then resume: it goes on from its last checkpoint."),
-    ("diverged", "Start again with a smaller learning rate; the best weights so far are kept."),
-    ("nan", "Start again with a smaller learning rate; the best weights so far are kept."),
+    ("diverged", "Start again with a smaller learning rate."),
     ("memory", "Start again with a smaller batch, input side or base; or free memory and resume."),
     ("data", "Put the data back where they were, then resume."),
     ("hold slice", "Put the data back where they were, then resume."),
