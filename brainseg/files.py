@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import psutil
+
 
 def sync_folder(folder: Path) -> None:
     """Make renames in ``folder`` durable."""
@@ -32,6 +34,14 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left half-written in ``folder`` and below it."""
+    for path in folder.rglob(".*.tmp"):
+        writer = path.name.split(".")[-2]
+        if not (writer.isdigit() and psutil.pid_exists(int(writer))):
+            path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL
 
-from brainseg import liveness, paths, runs
+from brainseg import files, liveness, paths, runs
 from brainseg.errors import RunError
 from brainseg.training import checkpoint, queue
 
@@ -50,6 +50,7 @@ def claim(run: Path) -> Claim:
     try:
         checkpoint.check_room(run, 0)
         runs.mend_log(run)
+        files.sweep(run)
         (run / "stop").unlink(missing_ok=True)
         runs.append_event(run, {"kind": "state", "state": "queued", "time": time.time()})
         return Claim(run=run, lock=lock, ticket=queue.draw(run))

@@ -32,6 +32,7 @@ def log(run: Path, record: EpochRecord) -> None:
 def main(run: Path, epochs: int) -> None:
     folder, done = run / "checkpoint", 0
     runs.mend_log(run)
+    files.sweep(run)
     if checkpoint.exists(folder):
         _, state = checkpoint.load(folder)
         done = state["epoch"]
