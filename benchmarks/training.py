@@ -25,6 +25,7 @@ Measured = dict[str, float | str]
 GRID = (
     {"batch": 4},
     {"batch": 16},
+    {"threads": 1},
     {"precision": "mixed_bfloat16"},
     {"precision": "mixed_bfloat16", "batch": 16},
     {"jit": True},

@@ -17,7 +17,7 @@ import pytest
 from brainseg import liveness, paths, runs
 from brainseg.errors import RunError
 from brainseg.training import process, queue
-from tests.chaos.tools import MakeRun, Tell, wait
+from tests.chaos.tools import MakeRun, Tell, hears_hangups, wait
 
 STARTER = """
 import sys
@@ -39,7 +39,10 @@ class Starter(subprocess.Popen[str]):
     def __init__(self) -> None:
         words = [sys.executable, "-c", STARTER]
         pipe = subprocess.PIPE
-        super().__init__(words, stdin=pipe, stdout=pipe, text=True, start_new_session=True)
+        super().__init__(
+            words, stdin=pipe, stdout=pipe, text=True, start_new_session=True,
+            preexec_fn=hears_hangups,
+        )  # fmt: skip
         assert self.answer() == "ready"
 
     def ask(self, run: Path) -> None:

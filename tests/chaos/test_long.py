@@ -44,7 +44,7 @@ def test_f24_a_long_training_does_not_grow(make_run: MakeRun, tell: Tell, full: 
     if not full:
         pytest.skip("minutes of training; `make chaos` takes them")
     minutes = 12.0
-    run = make_run()
+    run = make_run(epochs=10_000)  # 5000 were over before the time was
     process.start(run)
     wait(lambda: len(epochs_of(run)) >= 20)
     worker = psutil.Process(runs.process_of(run).pid)

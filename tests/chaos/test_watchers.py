@@ -21,7 +21,7 @@ from playwright.sync_api import Playwright, expect, sync_playwright
 from brainseg import liveness, runs
 from brainseg.training import process
 from tests.browser.conftest import launch
-from tests.chaos.tools import CHAOS, MakeRun, Tell, epochs_of, wait
+from tests.chaos.tools import CHAOS, MakeRun, Tell, epochs_of, hears_hangups, wait
 
 pytestmark = pytest.mark.browser
 Serve = Callable[[], subprocess.Popen[bytes]]
@@ -53,7 +53,8 @@ def serve(url: str, demo_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         app = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
         options = ["--server.headless=true", f"--server.port={url.rpartition(':')[2]}"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        started.append(subprocess.Popen([*app, *options], cwd=CHAOS.parents[1], **quiet))
+        where = {"cwd": CHAOS.parents[1], "preexec_fn": hears_hangups}
+        started.append(subprocess.Popen([*app, *options], **where, **quiet))
         wait(lambda: _answers(url), 60)
         return started[-1]
 

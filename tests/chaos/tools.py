@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,11 @@ def python(*words: object, **environment: str) -> subprocess.CompletedProcess[st
         timeout=300,
         check=False,
     )
+
+
+def hears_hangups() -> None:
+    """In a child before it starts: SIGHUP ends it, also where all this runs under ``nohup``."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def epochs_of(run: Path) -> list[int]:
