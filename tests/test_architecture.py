@@ -37,6 +37,7 @@ LEVEL_3 = {
     "brainseg.training.prepare",
     "brainseg.training.devices",
     "brainseg.training.ema",
+    "brainseg.training.optimizers",
     "brainseg.training.validate",
 }
 SOURCES = sorted((REPOSITORY / "brainseg").rglob("*.py"))

@@ -11,9 +11,9 @@ from brainseg.data.catalog import Catalog, read_catalog, read_image, read_mask
 from brainseg.data.patients import PatientFacts, pixel_mm
 from brainseg.errors import ConfigError, DataError
 from brainseg.evaluate import batch_dice, evaluate
-from brainseg.preprocess import standardise_mask
+from brainseg.preprocess import network_input, standardise_mask
 from brainseg.scores import SYMMETRY_NAMES
-from brainseg.types import Prediction, Scan
+from brainseg.types import Geometry, Prediction, Scan
 
 
 class Bright:
@@ -29,6 +29,9 @@ class Bright:
         self.shown.append(scan.pixels)
         likely = (scan.pixels / scan.pixels.max()).astype(np.float32)
         return Prediction(probability=likely, spacing_mm=None, model=self.name, seconds=0.0)
+
+    def seen(self, scan: Scan) -> tuple[np.ndarray, Geometry]:
+        return network_input(scan, self.config.size)
 
     def probabilities(self, batch: np.ndarray) -> np.ndarray:
         return batch[..., 0]

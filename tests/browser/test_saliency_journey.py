@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -35,6 +36,6 @@ def test_the_networks_explain_themselves_and_the_pixel_that_was_clicked(
     address = page.url
     page.goto(address)  # a link to this very view
     settled(page)
-    assert page.get_by_label("Row", exact=True).input_value() == str(row)
+    expect(page.get_by_label("Row", exact=True)).to_have_value(str(row))
     own = [line for line in server.trouble() if "absl::InitializeLog" not in line]
     assert own == []  # TensorFlow announces its log before it can be told not to
