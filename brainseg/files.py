@@ -61,7 +61,7 @@ def write_text(path: Path, text: str) -> Path:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, atomically."""
-    write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
+    write_text(path, json.dumps(value, indent=1) + "\n")
 
 
 def sha256(path: Path) -> str:

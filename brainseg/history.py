@@ -71,7 +71,7 @@ def write(path: Path, stages: Sequence[Stage]) -> None:
         {**asdict(stage), "epochs": [_rounded(asdict(record)) for record in stage.epochs]}
         for stage in stages
     ]
-    files.write_bytes(path, (json.dumps({"stages": plain}) + "\n").encode())
+    files.write_text(path, json.dumps({"stages": plain}) + "\n")
 
 
 def _rounded(record: dict[str, Any]) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def list_runs() -> tuple[RunStatus, ...]:
 
 def request_stop(run: Path, *, now: bool = False) -> None:
     """Ask the worker to save and leave: after this epoch, or (``now``) after this batch."""
-    files.write_bytes(run / "stop", (NOW if now else EPOCH).encode())
+    files.write_text(run / "stop", NOW if now else EPOCH)
 
 
 def stop_wish(run: Path) -> str | None:
