@@ -5,8 +5,8 @@ Keras' own ``fit`` on finished arrays in memory, our training loop with augmenta
 bookkeeping and weight average, and a PyTorch U-Net of the same shape where torch is importable
 (``--torch PYTHON`` names another interpreter that has it). Each way is a process of its own and
 the epoch that compiles does not count; the ways take turns in ``--rounds``, and the table gives
-their medians. ``--grid`` varies batch size, precision, XLA and
-steps_per_execution of the bare ``fit``.
+their medians. ``--grid`` varies batch size, threads, precision, XLA, steps_per_execution and
+oneDNN (0: as TensorFlow comes on a processor without AVX-512) of the bare ``fit``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 Measured = dict[str, float | str]
 GRID = (
+    {"onednn": 0},
     {"batch": 4},
     {"batch": 16},
     {"threads": 1},
@@ -42,7 +44,7 @@ def _slices(count: int, size: int):
 
 
 def _trainer(options: argparse.Namespace, folder: Path):
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = str(options.onednn)
     from brainseg.training import devices
 
     devices.prepare(options.threads)
@@ -71,14 +73,19 @@ def _trainer(options: argparse.Namespace, folder: Path):
 
 
 def ours(options: argparse.Namespace) -> Measured:
-    """Our loop: augmented batches made ahead, average, stop file, heartbeat, checkpoints."""
+    """Our loop from the end of one epoch to the end of the next, with all that lies between.
+
+    Augmented batches made ahead, average, stop file, heartbeat, the validation of one batch,
+    checkpoints, previews, record.
+    """
     from brainseg import runs
     from brainseg.training.batches import Batches
 
     with tempfile.TemporaryDirectory() as folder:
         trainer, data = _trainer(options, Path(folder))
         trainer.fit(data)
-        speeds = [record.slices_per_second for record in runs.history(Path(folder))[1:]]
+        ends = [e["time"] for e in runs.events(Path(folder)) if e["kind"] == "epoch"]
+        speeds = [options.slices / (end - begun) for begun, end in pairwise(ends)]
     batches = Batches(
         images=data.images,
         masks=data.masks,
@@ -173,7 +180,7 @@ def main() -> None:
     parser.add_argument("--model", choices=("unet", "resunet"), default="unet")
     for name, value in (
         ("size", 128), ("base", 16), ("batch", 8), ("slices", 256), ("epochs", 3), ("threads", 0),
-        ("steps_per_execution", 1), ("rounds", 3),
+        ("steps_per_execution", 1), ("rounds", 3), ("onednn", 1),
     ):  # fmt: skip
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
     parser.add_argument("--precision", default="float32")

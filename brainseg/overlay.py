@@ -48,13 +48,19 @@ def grey(pixels: FloatArray, low: float | None = None, high: float | None = None
     return np.asarray(cv2.cvtColor(levels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
 
-def outline(rgb: ByteArray, mask: BoolArray, colour: Colour, thickness: int = 1) -> ByteArray:
+def outline(
+    rgb: ByteArray, mask: BoolArray, colour: Colour, thickness: int = 1, *, dash: int = 0
+) -> ByteArray:
     """Return a copy of ``rgb`` with the rim of the mask painted, ``thickness`` pixels inwards.
 
-    The rim is crisp and lies inside the mask: what is outside the mask is never covered.
+    The rim is crisp and lies inside the mask: what is outside the mask is never covered. With
+    ``dash`` every other square of so many pixels is left as it was.
     """
     inside = _fit(mask, rgb)
     rim = inside & ~_eroded(inside, thickness)
+    if dash:
+        rows, columns = np.indices(rim.shape) // dash
+        rim &= (rows + columns) % 2 == 0
     drawn = rgb.copy()
     drawn.reshape(-1, 3)[np.flatnonzero(rim)] = _rgb(colour)  # few: quicker than by a mask
     return drawn

@@ -68,7 +68,7 @@ STARTING_SECONDS = 10.0  # from the run folder to the lock it takes milliseconds
 SILENT_SECONDS = 600.0  # a batch, or the first compilation, on a busy machine takes less
 LEAVING_SECONDS = 20.0  # a worker that has said its last word still closes its backend
 EPOCH, NOW = "epoch", "now"  # how a run is asked to stop
-_ALIVE = ("queued", "running", "stopping")
+ALIVE = ("queued", "running", "stopping")
 
 
 def is_locked(run: Path) -> bool:
@@ -120,7 +120,7 @@ def _judge(
     beginning: dict[str, Any] = {"state": "queued", "time": created}
     last = next((e for e in reversed(past) if e["kind"] == "state" and "state" in e), beginning)
     state: State = last["state"]
-    if state not in _ALIVE:
+    if state not in ALIVE:
         return state, last.get("reason")
     if not is_locked(run):
         since = last.get("time", created)
@@ -205,7 +205,7 @@ def delete(run: Path) -> None:
     """
     if not (run / "config.json").is_file():
         raise RunError(f"{run} is not a run folder")
-    leaving = 0.0 if status(run).state in _ALIVE else LEAVING_SECONDS
+    leaving = 0.0 if status(run).state in ALIVE else LEAVING_SECONDS
     held = liveness.take(run / "lock", seconds=leaving)
     if held is None:
         raise RunError(f"run {run.name} is still working: stop it first")

@@ -165,7 +165,10 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochRecord:
-    """One line of the training history. Epochs count from 1; times in seconds."""
+    """One line of the training history. Epochs count from 1; times in seconds.
+
+    ``slices_per_second`` is that of the training steps, without validation and checkpoints.
+    """
 
     epoch: int
     seconds: float

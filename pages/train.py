@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 from brainseg import runs
-from ui import frame, live_chart, training, training_live, training_news, training_table
+from brainseg.errors import DataError
+from ui import cache, frame, live_chart, training, training_live, training_news, training_table
 
 with frame.open_page(
     "Train", "Train UNet and ResUNet here and watch Dice, accuracy and loss as they come."
 ):
     statuses = runs.list_runs()
     training_news.remember(statuses)
-    with st.expander("New training", expanded=not statuses, icon=":material/add:"):
+    with suppress(DataError):  # said at the form; made here, for in a folded form nobody sees it
+        cache.ensure_demo()
+    form = f"train.form.{st.session_state.get(training.STARTED, 0)}"
+    with st.expander("New training", expanded=not statuses, key=form, icon=":material/add:"):
         training.form()
     if not statuses:
         frame.empty_state(

@@ -1,8 +1,6 @@
 // A Plotly figure that is changed in place: zoom, hover and scroll position survive new points.
 // Plotly itself comes once a page from the installed package (see live_chart.py).
 
-const HEIGHT_LEFT = "200px";
-
 function themed(layout, box) {
   // The page's own colours and font; they change with the theme, so they are read at every drawing.
   const style = getComputedStyle(box);
@@ -30,8 +28,8 @@ function draw(box) {
   }
   clearInterval(box.waiting);
   const { data, layout, config } = box.figure;
-  window.Plotly.react(box, data, themed(layout, box), config).then(() => {
-    box.style.minHeight = "";
+  window.Plotly.react(box, data, themed(layout, box), config).catch((error) => {
+    if (box.live) throw error; // else it was taken away while it was drawn
   });
 }
 
@@ -39,7 +37,6 @@ export default function ({ parentElement, data: figure }) {
   const box = parentElement.querySelector(".live-chart");
   if (!box.live) {
     box.live = true;
-    box.style.minHeight = `${figure.layout.height ?? HEIGHT_LEFT}px`; // nothing jumps when it comes
     box.watch = new ResizeObserver(() => {
       if (box.clientWidth && box._fullLayout) window.Plotly.Plots.resize(box);
     });

@@ -51,4 +51,5 @@ def show(figure: dict[str, Any], key: str, alt: str) -> None:
     ``alt`` says in words what it shows.
     """
     layout = {**figure["layout"], "uirevision": key}
-    _chart(key=key, data={**figure, "layout": layout, "config": CONFIG, "alt": alt})
+    told = {**figure, "layout": layout, "config": CONFIG, "alt": alt}
+    _chart(key=key, data=told, height=layout["height"])  # kept free: nothing jumps when it comes

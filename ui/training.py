@@ -20,6 +20,7 @@ from ui.training_words import NETWORKS
 CHOICES = {**NETWORKS, "both": "Both"}
 UNITS = {"patient": "Patient", "slice": "Slice"}
 OTHER = "Other"
+STARTED = "train.started"  # how often; the form folds after every start, the run comes into view
 OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "muon": "Muon"}
 NEW, SHIPPED = "New weights", "Shipped weights"
 NONE = "None"
@@ -28,6 +29,7 @@ _DIVIDING = (
     "model", "data", "tumour_free", "split_unit", "test_folds", "val_fraction", "test_fraction",
     "val_is_test", "seed", "saliency",
 )  # fmt: skip
+Grid = st.delta_generator.DeltaGenerator
 TUNING_RATE = 0.1  # of the recipe's learning rate: trained weights want smaller steps
 
 
@@ -53,6 +55,7 @@ def form() -> None:
             frame.refuse(error)
             return
         training_table.choose(*started)
+        st.session_state[STARTED] = st.session_state.get(STARTED, 0) + 1
         st.rerun()
 
 
@@ -150,68 +153,66 @@ def _details(
 ) -> dict[str, Any]:
     """Offer the hyper-parameters that are worth changing, folded, at the recipe's values."""
     key = f"train.{base.recipe}" if start == NEW else f"train.{base.recipe}.{start}"
-    rate = base.learning_rate * (1.0 if start == NEW else TUNING_RATE)
+    rate = float(f"{base.learning_rate * (1.0 if start == NEW else TUNING_RATE):.6g}")
     with st.expander("Details", icon=":material/tune:"):
-        row = st.container(horizontal=True)
+        grid = st.grid(4, min_column_width=190, gap="small")
         changes = {
-            "size": row.number_input(
-                "Input side (px)", 32, 1024, base.size, 16, key=f"{key}.size"
+            "size": grid.number_input(
+                "Input side (px)", 32, 1024, base.size, 16, key=f"{key}.size",
+                help="Slices are scaled to so many pixels a side; time grows with its square.",
             ),
-            "base": row.number_input(
+            "base": grid.number_input(
                 "Base features", 2, 128, fixed.get("base", base.base), key=f"{key}.base",
                 disabled="base" in fixed, help="Channels of the first level; each next has twice.",
             ),
-            "batch_size": row.number_input(
-                "Batch size", 1, 512, base.batch_size, key=f"{key}.batch"
+            "batch_size": grid.number_input(
+                "Batch size", 1, 512, base.batch_size, key=f"{key}.batch",
+                help="Slices a step: more need more memory.",
             ),
-            "learning_rate": row.number_input(
-                "Learning rate", 1e-6, 1.0, rate, 1e-4, format="%.5f", key=f"{key}.rate"
+            "learning_rate": grid.number_input(
+                "Learning rate", 1e-6, 1.0, rate, 1e-4, format="%.5f", key=f"{key}.rate",
+                help="Of the optimiser, after the warm-up and before it falls.",
             ),
-        }  # fmt: skip
-        row = st.container(horizontal=True)
-        changes |= {
-            "patience": row.number_input(
-                "Patience", 0, 1000, base.patience, key=f"{key}.patience",
+            "patience": grid.number_input(
+                "Patience", 0, 10_000, base.patience, key=f"{key}.patience",
                 help="Epochs without a better score before it stops; 0: never stop early.",
             ),
-            "seed": row.number_input("Seed", 0, 2**32 - 1, 0, key=f"{key}.seed"),
-            "tumour_free": _tumour_free(row, catalog),
-            "saliency": _saliency(row, catalog, fixed),
-            **_mirrored(row, base, key),
-        }  # fmt: skip
-        row = st.container(horizontal=True)
-        changes |= {
-            "optimizer": row.selectbox(
-                "Optimiser", tuple(OPTIMISERS), tuple(OPTIMISERS).index(base.optimizer), width=190,
+            "seed": grid.number_input(
+                "Seed", 0, 2**32 - 1, 0, key=f"{key}.seed",
+                help="Decides the split, the first weights, the order and the augmentation.",
+            ),
+            "tumour_free": _tumour_free(grid, catalog),
+            "saliency": _saliency(grid, catalog, fixed),
+            "optimizer": grid.selectbox(
+                "Optimiser", tuple(OPTIMISERS), tuple(OPTIMISERS).index(base.optimizer),
                 key=f"{key}.optimiser", format_func=OPTIMISERS.__getitem__,
                 help="Muon learns in far fewer epochs; each takes a little longer.",
             ),
-            "contrast": row.selectbox(
+            "contrast": grid.selectbox(
                 "Contrast", CONTRASTS, CONTRASTS.index(fixed.get("contrast", base.contrast)),
-                key=f"{key}.contrast", width=190, disabled="contrast" in fixed,
-                format_func=str.capitalize,
+                key=f"{key}.contrast", disabled="contrast" in fixed, format_func=str.capitalize,
                 help="Linear: the scan from its darkest to its brightest value. Equalised: the "
                 "grey levels of the head spread evenly, so that brain is told from tumour though "
                 "fat is brighter than both.",
             ),
+            **_mirrored(grid, base, key),
         }  # fmt: skip
-        unit = st.segmented_control(
-            "Split by", tuple(UNITS), default=base.split_unit, required=True, key=f"{key}.unit",
-            format_func=UNITS.__getitem__,
-            help="By patient no one is on both sides. By slice, as the source document did, "
-            "neighbouring slices of one patient are, and the score looks better than it is.",
-        )  # fmt: skip
-        changes["tensorboard"] = st.checkbox(
-            "TensorBoard files", base.tensorboard, key=f"{key}.tensorboard",
-            help="Also writes the history for `tensorboard --logdir` into the run's folder.",
-        )  # fmt: skip
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+            unit = st.segmented_control(
+                "Split by", tuple(UNITS), default=base.split_unit, required=True,
+                key=f"{key}.unit", format_func=UNITS.__getitem__,
+                help="By patient no one is on both sides. By slice, as the source document did, "
+                "neighbouring slices of one patient are, and the score looks better than it is.",
+            )  # fmt: skip
+            changes["tensorboard"] = st.checkbox(
+                "TensorBoard files", base.tensorboard, key=f"{key}.tensorboard",
+                help="Also writes the history for `tensorboard --logdir` into the run's folder.",
+            )  # fmt: skip
     held = {"split_unit": unit, "val_is_test": base.val_is_test and unit == "slice"}
     return changes | fixed | held
 
 
-def _saliency(
-    row: st.delta_generator.DeltaGenerator, catalog: Catalog, fixed: dict[str, Any]
-) -> str:
+def _saliency(grid: Grid, catalog: Catalog, fixed: dict[str, Any]) -> str:
     """Offer the dataset's maps as further channels, where every slice that is learned has them."""
     samples = catalog.with_truth
     offered = [
@@ -219,9 +220,9 @@ def _saliency(
         if all(s.saliency[which - 1] for s in samples for which in wanted)
     ]  # fmt: skip
     told = "saliency" in fixed
-    return row.selectbox(
+    return grid.selectbox(
         "Saliency maps beside the scan", [fixed["saliency"]] if told else offered,
-        key=f"train.saliency.{catalog.root}.{fixed.get('saliency', '')}", width=210,
+        key=f"train.saliency.{catalog.root}.{fixed.get('saliency', '')}",
         disabled=told or len(offered) == 1, format_func=SALIENCY.__getitem__,
         help="The dataset's own maps as further channels. Such a network works only on slices that "
         "bring the same maps, never on an upload; see the study on the Saliency screen for what "
@@ -229,14 +230,14 @@ def _saliency(
     )  # fmt: skip
 
 
-def _mirrored(row: st.delta_generator.DeltaGenerator, base: RunConfig, key: str) -> dict[str, bool]:
+def _mirrored(grid: Grid, base: RunConfig, key: str) -> dict[str, bool]:
     """Offer to divide batches over the GPUs where there are several."""
     found = len(queue.device_names())
     if found < 2:
         return {}
     whole = base.loss == "dice_batch"
     return {
-        "mirrored": row.toggle(
+        "mirrored": grid.toggle(
             f"All {found} GPUs for one run", key=f"{key}.mirrored", disabled=whole,
             help="The loss of this recipe looks at the whole batch: it cannot be divided."
             if whole else "Every batch is divided over them; the run waits until all are free. "
@@ -245,7 +246,7 @@ def _mirrored(row: st.delta_generator.DeltaGenerator, base: RunConfig, key: str)
     }  # fmt: skip
 
 
-def _tumour_free(row: st.delta_generator.DeltaGenerator, catalog: Catalog) -> str:
+def _tumour_free(grid: Grid, catalog: Catalog) -> str:
     """Offer the known folders in which no slice has a tumour drawn: they may be free of any."""
     here = str(catalog.root)
     roots = {
@@ -253,8 +254,8 @@ def _tumour_free(row: st.delta_generator.DeltaGenerator, catalog: Catalog) -> st
         for ref in cache.datasets()
         if ref.root != here and all(s.mask is None for s in cache.catalog(ref.root).samples)
     }
-    chosen = row.selectbox(
-        "Tumour-free slices", [NONE, *roots], key="train.tumour_free", width=190,
+    chosen = grid.selectbox(
+        "Tumour-free slices", [NONE, *roots], key="train.tumour_free",
         disabled=not roots,
         help="A dataset folder without masks, whose slices you know to have no tumour: the network "
         "learns to leave them empty. Name such folders in BRAINSEG_DATA.",
@@ -301,6 +302,7 @@ def launch(configs: list[RunConfig]) -> list[str]:
 
     Workers wait for each other, so that runs train one after the other.
     """
+    training_estimate.cancel(configs)
     folders = [planning.new_run(config) for config in configs]
     for folder in folders:
         process.start(folder)

@@ -42,8 +42,9 @@ def show(run_id: str) -> None:
 
 def _stop_or_resume(run: Path, status: RunStatus) -> None:
     if status.state == "queued":
+        words = "Cancel the start" if status.queue_place is None else "Leave the queue"
         st.button(
-            "Leave the queue", icon=":material/stop:", key="train.stop.epoch", on_click=_stop,
+            words, icon=":material/stop:", key="train.stop.epoch", on_click=_stop,
             args=(run.name, False),
         )  # fmt: skip
     elif status.state == "running":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ DEFINITIONS = (
     "not learn from. **Dotted**: training. **Faint**: as measured, under its smoothed line. "
     "**Ring**: the best epoch, whose weights are kept, {best} Drag to zoom, double-click for all."
 )
+AXES = {"epoch": "Epoch", "time": "Training time"}
 MONITORS = {
     "val_dice_loss": "by the lowest validation Dice loss (1 - Dice of the probabilities).",
     "val_dice": "by the highest validation Dice.",
@@ -46,7 +48,7 @@ def show(run_ids: Sequence[str]) -> None:
     training_table.side_by_side(run_ids)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(max_entries=6, show_spinner=False)  # nobody asks for older epochs again
 def _figure(
     identity: tuple[Any, ...],
     metric: str,
@@ -65,8 +67,8 @@ def _figure(
 def _controls() -> tuple[charts.Axis, float, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         axis = st.segmented_control(
-            "Horizontal axis", ("epoch", "time"), default="epoch", required=True,
-            key="train.axis", format_func=str.capitalize,
+            "Horizontal axis", tuple(AXES), default="epoch", required=True,
+            key="train.axis", format_func=AXES.__getitem__,
         )  # fmt: skip
         scale = st.segmented_control(
             "Loss axis", ("linear", "log"), default="linear", required=True, key="train.scale",
@@ -104,32 +106,47 @@ def _read(run_ids: Sequence[str]) -> list[charts.Curve]:
     return curves
 
 
-def previews(run: Path) -> None:
-    """Show the four validation slices at an epoch of choice; the slider follows new epochs."""
+def previews(run: Path, *, alive: bool) -> None:
+    """Show the four validation slices at an epoch of choice."""
     epochs = [record.epoch for record in runs.history(run)]
     if not epochs or not watch.previews(run, epochs[-1]):
         return
     st.subheader("The same validation slices, epoch by epoch", anchor=False)
-    epoch = epochs[-1]
-    if len(epochs) > 1:
-        key = f"train.preview.{run.name}"
-        _stay_at_the_end(key, epochs)
-        epoch = st.select_slider("Epoch", epochs, key=key)
+    epoch = _choose_epoch(f"train.preview.{run.name}", epochs, alive=alive)
     grid = st.grid(4, min_column_width=150, gap="small")
     for number, path in enumerate(watch.previews(run, epoch), start=1):
         alt = f"Validation slice {number} after epoch {epoch}"
-        grid.image(str(path), width="stretch", alt=alt)
+        grid.image(_inline(path), width="stretch", alt=alt)
     model = runs.config(run).model
     colour = {"unet": "blue", "resunet": "orange"}[model]
     st.caption(
-        f"Truth: yellow outline. {NETWORKS[model]}: {colour} outline, at probability 0.5, "
-        f"after epoch {epoch}."
+        f"Truth: yellow dashes, drawn on top. {NETWORKS[model]}: {colour} outline, at probability "
+        f"0.5, after epoch {epoch}."
     )
 
 
-def _stay_at_the_end(key: str, epochs: Sequence[int]) -> None:
-    """Let the slider follow new epochs while it stands at the last one."""
-    seen = st.session_state.get(f"{key}.last")
-    if st.session_state.get(key) in (None, seen) or st.session_state[key] not in epochs:
-        st.session_state[key] = epochs[-1]
-    st.session_state[f"{key}.last"] = epochs[-1]
+def _choose_epoch(key: str, epochs: Sequence[int], *, alive: bool) -> int:
+    """Let the user choose an epoch, or follow the newest while the run lives.
+
+    Following is a switch and not read off the slider: what the browser sends with a poll may be
+    older than what was set here, and looks like a hand that moved it.
+    """
+    if len(epochs) == 1:
+        return epochs[0]
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        following = alive and st.toggle(
+            "Newest epoch", True, key=f"{key}.follow",
+            help="On: the pictures follow the training. Off: choose an epoch.",
+        )  # fmt: skip
+        if following or st.session_state.get(key) not in epochs:
+            st.session_state[key] = epochs[-1]
+        return st.select_slider("Epoch", epochs, key=key, disabled=following)
+
+
+def _inline(path: Path) -> str:
+    """Return a picture as an address that holds it.
+
+    A file served beside the page is gone at the next look, before a slow browser has fetched it,
+    and is made a JPEG, which smears outlines.
+    """
+    return "data:image/webp;base64," + base64.b64encode(path.read_bytes()).decode()

@@ -42,6 +42,13 @@ def show(configs: Sequence[RunConfig], split: Split) -> None:
         _offer(configs, missing, job)
 
 
+def cancel(configs: Sequence[RunConfig]) -> None:
+    """End the measuring of these, if it is under way: they are about to be trained."""
+    job = _jobs().pop(_key(configs), None)
+    if job is not None:
+        job.cancel()
+
+
 def _key(configs: Sequence[RunConfig]) -> str:
     return "+".join(estimate.key(config) for config in configs)
 
@@ -54,7 +61,7 @@ def _offer(configs: Sequence[RunConfig], missing: list[RunConfig], job: Job | No
         if st.button("Measure how long it takes", icon=":material/timer:", key="train.estimate"):
             _jobs()[_key(configs)] = estimate.start(missing)
             st.rerun(scope="app")
-        st.caption("Runs a few steps of exactly this in a process of its own: half a minute or so.")
+        st.caption("Runs a few steps of exactly this in a process of its own: about a minute.")
     if _device().startswith("CPU"):
         st.caption(
             "No GPU was found. The quick recipe is made for that; the other two take hours or days."
@@ -74,8 +81,7 @@ def _watch(configs: Sequence[RunConfig]) -> None:
         seconds = duration(time.monotonic() - job.begun)
         st.progress(float(told.get("share", 0.0)), text=f"{text} · {seconds}")
         if st.button("Cancel", icon=":material/close:", key="train.estimate.cancel"):
-            job.cancel()
-            _jobs().pop(_key(configs), None)
+            cancel(configs)
             st.rerun(scope="app")
 
 

@@ -65,7 +65,7 @@ def _sentence(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> s
     words = [f"**Epoch {status.epoch} of {status.epochs}**"]
     if status.state not in ALIVE and history:
         words.append(f"{duration(history[-1].elapsed)} trained")
-        words.append(f"{history[-1].slices_per_second:.1f} slices/s")
+        words.append(f"learns {history[-1].slices_per_second:.1f} slices/s")
     if status.reason and status.state in ("stopping", "stopped"):
         words.append(frame.plain(status.reason))
     elif status.state == "finished" and status.epoch < status.epochs:
@@ -104,7 +104,7 @@ def _effort(
     if left is not None:
         until = time.strftime("%H:%M", time.localtime(time.time() + left))
         words.append(f"at most {duration(left)} left, until {until}")
-    words.append(f"{history[-1].slices_per_second:.1f} slices/s")
+    words.append(f"learns {history[-1].slices_per_second:.1f} slices/s")
     memory = watch.memory_mb(run)
     if memory is not None:
         words.append(f"{memory / 1024:.2f} GB of memory")
@@ -137,9 +137,10 @@ def _picture(run_id: str, others: tuple[str, ...]) -> None:
         status, history = runs.status(run), runs.history(run)
         if history:
             _numbers(status, history)
-            _patience(run, status, history)
+            with st.container(key="train.patience"):  # always there: what follows keeps its place
+                _patience(run, status, history)
             training_curves.show([run_id, *others])
-            training_curves.previews(run)
+            training_curves.previews(run, alive=status.state in ALIVE)
         else:
             if status.state in ALIVE:
                 text = "The first point arrives after the first epoch."
@@ -153,12 +154,13 @@ def _picture(run_id: str, others: tuple[str, ...]) -> None:
 def _numbers(status: RunStatus, history: Sequence[EpochRecord]) -> None:
     last = history[-1]
     gain = last.val_accuracy - last.val_background_accuracy
+    side = "above" if gain >= 0 else "below"
     best = "" if status.best_dice is None else f"best {status.best_dice:.3f}"
     where = "" if status.best_epoch is None else f" at epoch {status.best_epoch}"
     shown = (
         ("Validation Dice", last.val_dice, best + where),
         ("Training Dice", last.dice, ""),
-        ("Validation accuracy", last.val_accuracy, f"{gain:+.3f} over all background"),
+        ("Validation accuracy", last.val_accuracy, f"{abs(gain):.3f} {side} all background"),
         ("Validation loss", last.val_loss, f"training {last.loss:.3f}"),
     )
     grid = st.grid(4, min_column_width=150, gap="small")

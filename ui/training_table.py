@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -15,6 +16,7 @@ from ui.training_words import ALIVE, NETWORKS, name_of
 RUN = "train.run"  # in the address
 WATCHED = "train.watched"  # the widget
 WITH = "train.with"  # both
+CLICKED = "train.clicked"  # the run of a row that was clicked, until the screen is drawn for it
 LAST = "train.last"  # what this session saw last: another screen drops widgets and address
 _SECONDS = 5  # between two looks at the table while something lives
 
@@ -32,6 +34,8 @@ def pick_runs(statuses: Sequence[RunStatus]) -> tuple[str, list[str]]:
     The address always names them, chosen here or not: a reload after a newer run has started shows
     the same. A bound widget would leave its default out of the address, and what a program chose.
     """
+    if CLICKED in st.session_state:
+        choose(st.session_state.pop(CLICKED))
     names = [status.run_id for status in statuses]
     last, *last_over = st.session_state.get(LAST, [None])
     if st.session_state.get(WATCHED) not in names:
@@ -63,24 +67,37 @@ def show(statuses: Sequence[RunStatus]) -> None:
 
 
 def _table() -> None:
+    if CLICKED in st.session_state:
+        st.rerun()
+    statuses = runs.list_runs()
+    run_ids = [status.run_id for status in statuses]
+    key = f"train.table.{hash(tuple(run_ids))}"  # another list begins with no row chosen
     st.dataframe(
-        [_row(status) for status in runs.list_runs()],
+        [_row(status) for status in statuses],
         hide_index=True,
-        key="train.table",
+        key=key,
+        on_select=partial(_click, key, run_ids),
+        selection_mode="single-row",
         column_config={
+            "Run": st.column_config.TextColumn(width="medium"),
             "Epoch": st.column_config.TextColumn(width="small"),
             "Best Dice": st.column_config.NumberColumn(format="%.3f", width="small"),
             "Best epoch": st.column_config.NumberColumn(width="small"),
             "Created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-            "Note": st.column_config.TextColumn(width="medium"),
         },
         placeholder="-",
         alt="Every run with its state, network, recipe, data, epochs, best Dice and note",
     )
     st.caption(
-        "A click on a column's name sorts by it. The run chosen above is the one to name, resume, "
-        "download or delete."
+        "Tick a run to watch it: it is the one to name, resume, download or delete. A click on a "
+        "column's name sorts by it."
     )
+
+
+def _click(key: str, run_ids: Sequence[str]) -> None:
+    rows = st.session_state[key].selection.rows
+    if rows:
+        st.session_state[CLICKED] = run_ids[rows[0]]
 
 
 def _row(status: RunStatus) -> dict[str, object]:

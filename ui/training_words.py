@@ -6,7 +6,7 @@ from brainseg import runs
 from brainseg.errors import RunError
 from brainseg.types import RunStatus
 
-ALIVE = ("queued", "running", "stopping")
+ALIVE = runs.ALIVE
 BADGES = {
     "queued": (":material/hourglass_empty:", "gray"),
     "running": (":material/play_arrow:", "blue"),

@@ -77,19 +77,13 @@ def commit(folder: Path, arrays: Arrays, state: Mapping[str, Any], *, pointer: s
     previous = _generations(folder, pointer)
     kept = [entry, *[old for old in previous if old["file"] != name][:1]]
     files.write_json(folder / pointer, kept)
-    _sweep(folder, stem, {one["file"] for one in kept})
+    for path in folder.glob(f"{stem}-*.npz"):
+        if path.name not in {one["file"] for one in kept}:
+            path.unlink(missing_ok=True)
 
 
 def _stem(pointer: str) -> str:
     return pointer.partition(".")[0].lower()
-
-
-def _sweep(folder: Path, stem: str, kept: set[str]) -> None:
-    for path in folder.glob(f"{stem}-*.npz"):
-        if path.name not in kept:
-            path.unlink(missing_ok=True)
-    for path in folder.glob(".*.tmp"):
-        path.unlink(missing_ok=True)
 
 
 def _generations(folder: Path, pointer: str) -> list[dict[str, Any]]:

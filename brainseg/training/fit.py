@@ -197,7 +197,8 @@ class Trainer:
         for images, masks in batches.epoch(p.epoch, start=p.batch):
             self.reporter.breathe()
             rate = learning_rate(self.config, self.progress, len(batches))
-            self.optimizer.learning_rate = rate
+            # TensorFlow keeps every Python float it has met for ever, but no array
+            self.optimizer.learning_rate = np.float32(rate)
             logs = self._step(images, masks)
             self._count(logs, masks, time.monotonic() - begun)
             self.average.update((p.epoch - 1) * len(batches) + self.progress.batch)

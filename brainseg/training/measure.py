@@ -64,7 +64,7 @@ def measure(config: RunConfig, tell: Tell = lambda *_: None) -> Measurement:
     begun = time.monotonic()
     pictures, masks = _slices(config)
     rows = tuple(i % _PICTURES for i in range((STEPS + 3) * config.batch_size))
-    busy = any(status.state in ("running", "stopping") for status in runs.list_runs())
+    busy = _is_busy()
     with tempfile.TemporaryDirectory() as folder:
         watch = _Stopwatch(Path(folder), tell)
         trainer = Trainer(config, Path(folder) / "checkpoint", watch)
@@ -81,8 +81,12 @@ def measure(config: RunConfig, tell: Tell = lambda *_: None) -> Measurement:
         save_seconds=save_seconds,
         memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         steps=len(watch.times) - 2,
-        busy=busy,
+        busy=busy or _is_busy(),
     )
+
+
+def _is_busy() -> bool:
+    return any(status.state in ("running", "stopping") for status in runs.list_runs())
 
 
 def _slices(config: RunConfig) -> tuple[np.ndarray, np.ndarray]:

@@ -16,8 +16,6 @@ from brainseg import files, liveness, paths, runs
 from brainseg.errors import RunError
 from brainseg.training import checkpoint, queue
 
-_LEAVING_SECONDS = 2.0  # a worker that has said its last word still holds the lock for a moment
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -42,11 +40,9 @@ def claim(run: Path) -> Claim:
     """
     _check_data(run)
     try:
-        lock = liveness.take(run / "lock", seconds=_LEAVING_SECONDS)
+        lock = _take(run)
     except OSError as error:
         raise RunError(f"the run folder {run} cannot be written: {error.strerror}") from error
-    if lock is None:
-        raise RunError(f"run {run.name} is already being worked on")
     try:
         checkpoint.check_room(run, 0)
         runs.mend_log(run)
@@ -60,6 +56,17 @@ def claim(run: Path) -> Claim:
     except BaseException:
         os.close(lock)
         raise
+
+
+def _take(run: Path) -> int:
+    """Take the run's lock, also from a worker that has said its last word but has not left yet."""
+    deadline = time.monotonic() + runs.LEAVING_SECONDS
+    while (lock := liveness.take(run / "lock", seconds=0.1)) is None:
+        if runs.status(run).state in runs.ALIVE:
+            raise RunError(f"run {run.name} is already being worked on")
+        if time.monotonic() > deadline:
+            raise RunError(f"the last process of run {run.name} is still closing; try again soon")
+    return lock
 
 
 def _check_data(run: Path) -> None:
@@ -141,7 +148,7 @@ def end(run: Path) -> bool:
         return False
     with suppress(ProcessLookupError):
         os.kill(worker.pid, SIGKILL)
-    deadline = time.monotonic() + _LEAVING_SECONDS
+    deadline = time.monotonic() + runs.LEAVING_SECONDS
     while runs.is_locked(run) and time.monotonic() < deadline:
         time.sleep(0.02)  # its supervisor writes down how it ended
     return True

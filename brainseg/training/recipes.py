@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -246,7 +246,7 @@ def command(config: RunConfig) -> str:
     base = recipe(config.recipe, model=config.model, data=config.data).to_dict()
     words = [
         "python -m brainseg train",
-        f"--data {json.dumps(config.data)}",
+        f"--data {shlex.quote(config.data)}",
         f"--model {config.model}",
         f"--recipe {config.recipe}",
     ]
@@ -266,4 +266,4 @@ def _option(name: str, value: Any) -> str:
         return flag if value else flag.replace("--", "--no-", 1)
     if isinstance(value, list):
         return f"{flag} {' '.join(map(str, value))}"
-    return f"{flag} {json.dumps(value)}"
+    return f"{flag} {shlex.quote(str(value))}"

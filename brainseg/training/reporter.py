@@ -14,7 +14,8 @@ from brainseg import files, overlay, palette, runs
 from brainseg.types import ByteArray, EpochRecord, FloatArray, State
 
 _BEAT_SECONDS = 1.0
-_PREVIEW_SCALE = 2
+_PREVIEW_SIDE = 384  # pixels at least, in whole pixels a pixel
+_PREVIEW_LINE, _PREVIEW_DASH = 2, 8
 
 
 class StopNowError(Exception):
@@ -113,18 +114,20 @@ class Reporter:
         masks: ByteArray,
         probabilities: Sequence[FloatArray],
     ) -> None:
-        """Save the preview slices with truth and prediction outlined; of (N, S, S, C) the scan."""
+        """Save the preview slices with truth and prediction outlined; of (N, S, S, C) the scan.
+
+        The truth is dashed over the prediction, so that both show where they agree.
+        """
         images = images if images.ndim == 3 else images[..., 0]
         folder = self.run / "previews"
         folder.mkdir(exist_ok=True)
+        scale = -(-_PREVIEW_SIDE // images.shape[1])
         for i, probability in enumerate(probabilities):
             layers = [images[i], masks[i] > 0, probability >= 0.5]
             if self.transposed:
                 layers = [layer.T for layer in layers]
-            image, truth, predicted = (
-                layer.repeat(_PREVIEW_SCALE, 0).repeat(_PREVIEW_SCALE, 1) for layer in layers
-            )
+            image, truth, predicted = (layer.repeat(scale, 0).repeat(scale, 1) for layer in layers)
             rgb = np.repeat(np.ascontiguousarray(image)[..., np.newaxis], 3, axis=-1)
-            rgb = overlay.outline(rgb, truth, palette.TRUTH)
-            rgb = overlay.outline(rgb, predicted, self._colour)
+            rgb = overlay.outline(rgb, predicted, self._colour, _PREVIEW_LINE)
+            rgb = overlay.outline(rgb, truth, palette.TRUTH, _PREVIEW_LINE, dash=_PREVIEW_DASH)
             files.write_bytes(folder / f"epoch-{epoch:05d}-{i}.webp", overlay.encode(rgb))

@@ -179,6 +179,15 @@ def test_stop_resume_a_killed_server_and_delete(
         for tab in (page, second_tab):
             wait_for_points(tab, before + 1)
 
+        newest = page.get_by_alt_text(re.compile(r"^Validation slice 1 after epoch \d+$"))
+        epoch = int(str(newest.get_attribute("alt")).split()[-1])
+        page.wait_for_function(
+            "then => +document.querySelector('[alt^=\"Validation slice 1 \"]')"
+            ".alt.split(' ').at(-1) > then",
+            arg=epoch,
+        )  # the pictures follow, though nobody touched the slider
+        page.evaluate(f"{DICE}.sameElement = true")
+
         second_tab.get_by_role("button", name="Name and note").click()
         typed = second_tab.get_by_role("dialog").get_by_label("Note")
         typed.fill("a long thought")
@@ -192,6 +201,7 @@ def test_stop_resume_a_killed_server_and_delete(
         for tab in (page, second_tab):
             wait_for_state(tab, "Stopped")
             expect(tab.get_by_role("button", name="Resume")).to_be_visible()
+        assert page.evaluate(f"{DICE}.sameElement")  # the end of the run built no chart anew
         done = [event["epoch"] for event in recorded(run)]
         assert done == list(range(1, len(done) + 1))
         assert (run / "checkpoint" / "LATEST.json").is_file()

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import time
 
-import numpy as np
 import psutil
 import pytest
 
 from brainseg import runs
 from brainseg.training import process
 from brainseg.types import EpochRecord
-from tests.chaos.tools import MakeRun, Tell, epochs_of, wait
-
-LIMIT_MB_AN_HOUR = 5.0
+from tests.chaos.tools import LIMIT_MB_AN_HOUR, MakeRun, Tell, epochs_of, grows, wait
 
 
 def test_f24_watching_a_run_of_300_epochs_costs_nothing(make_run: MakeRun, tell: Tell) -> None:
@@ -48,21 +45,11 @@ def test_f24_a_long_training_does_not_grow(make_run: MakeRun, tell: Tell, full: 
     process.start(run)
     wait(lambda: len(epochs_of(run)) >= 20)
     worker = psutil.Process(runs.process_of(run).pid)
-    points: list[tuple[float, float]] = []
-    handles: set[int] = set()
-    begun = time.monotonic()
-    while (at := time.monotonic() - begun) < minutes * 60:
-        runs.status(run)
-        runs.history(run)
-        points.append((at / 3600, worker.memory_info().rss / 2**20))
-        handles.add(worker.num_fds())
-        time.sleep(1)
-    later = np.array(points[len(points) // 3 :])
-    slope = float(np.polyfit(later[:, 0], later[:, 1], 1)[0])
+    slope, handles = grows(worker, minutes, lambda: runs.history(run))
     epochs = len(epochs_of(run))
     runs.request_stop(run, now=True)
     wait(lambda: not runs.is_locked(run), 60)
-    seen = f"{epochs} epochs, {slope:+.1f} MB an hour, {max(handles) - min(handles)} handles apart"
+    seen = f"{epochs} epochs, {slope:+.1f} MB an hour, {handles} handles apart"
     tell("F24", f"{minutes:.0f} minutes of epochs", "slope < 5 MB an hour, handles constant", seen)
     assert slope < LIMIT_MB_AN_HOUR, seen
-    assert max(handles) - min(handles) <= 2
+    assert handles <= 2

@@ -21,7 +21,16 @@ from playwright.sync_api import Playwright, expect, sync_playwright
 from brainseg import liveness, runs
 from brainseg.training import process
 from tests.browser.conftest import launch
-from tests.chaos.tools import CHAOS, MakeRun, Tell, epochs_of, hears_hangups, wait
+from tests.chaos.tools import (
+    CHAOS,
+    LIMIT_MB_AN_HOUR,
+    MakeRun,
+    Tell,
+    epochs_of,
+    grows,
+    hears_hangups,
+    wait,
+)
 
 pytestmark = pytest.mark.browser
 Serve = Callable[[], subprocess.Popen[bytes]]
@@ -167,3 +176,29 @@ def test_f4_the_app_is_killed_and_the_next_one_shows_the_run(
     seen = f"20 of 20 alive, reloaded and seen in {slowest:.1f} s at most"
     expected = "worker lives, seen within 5 s of a reload"
     tell("F4", "the app killed by INT HUP TERM KILL, 20", expected, seen)
+
+
+def test_f24_live_charts_cost_the_server_no_memory(
+    make_run: MakeRun, serve: Serve, url: str, playwright: Playwright, tell: Tell, full: bool
+) -> None:
+    if not full:
+        pytest.skip("minutes of watching; `make chaos` takes them")
+    minutes = 12.0
+    run, server = make_run(epochs=2000, size=96, base=8, depth=2), serve()
+    process.start(run)
+    watcher = Watcher(playwright, url, run)
+    wait(lambda: len(epochs_of(run)) >= 5)
+    watcher.sees("Running")
+    newest = watcher.page.get_by_alt_text(re.compile(r"^Validation slice 1 after epoch \d+$"))
+    slope, handles = grows(
+        psutil.Process(server.pid), minutes, lambda: expect(newest).to_be_visible()
+    )
+    epochs, shown = len(epochs_of(run)), str(newest.get_attribute("alt"))
+    runs.request_stop(run, now=True)
+    wait(lambda: not runs.is_locked(run), 60)
+    watcher.leaves("closed")
+    seen = f"{epochs} epochs drawn, {slope:+.1f} MB an hour, {handles} handles apart"
+    tell("F24", f"{minutes:.0f} minutes of live charts", "slope < 5 MB an hour, handles", seen)
+    assert int(shown.split()[-1]) >= epochs - 5  # it was watched to the end
+    assert slope < LIMIT_MB_AN_HOUR, seen
+    assert handles <= 4

@@ -10,11 +10,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import psutil
+
 from brainseg import runs
 from brainseg.training.recipes import RunConfig, recipe
 
 CHAOS = Path(__file__).resolve().parent
 WRITER = CHAOS / "writer.py"
+LIMIT_MB_AN_HOUR = 5.0
 Tell = Callable[[str, str, str, str], None]
 MakeRun = Callable[..., Path]
 
@@ -49,6 +53,23 @@ def python(*words: object, **environment: str) -> subprocess.CompletedProcess[st
 def hears_hangups() -> None:
     """In a child before it starts: SIGHUP ends it, also where all this runs under ``nohup``."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def grows(
+    one: psutil.Process, minutes: float, meanwhile: Callable[[], object]
+) -> tuple[float, int]:
+    """Return how fast its memory grew, MB an hour, and how far its counts of handles lay apart.
+
+    The first third, in which everything is loaded and cached, does not count.
+    """
+    points: list[tuple[float, float, int]] = []
+    begun = time.monotonic()
+    while (at := time.monotonic() - begun) < minutes * 60:
+        meanwhile()
+        points.append((at / 3600, one.memory_info().rss / 2**20, one.num_fds()))
+        time.sleep(1)
+    hours, memory, handles = np.array(points[len(points) // 3 :]).T
+    return float(np.polyfit(hours, memory, 1)[0]), int(np.ptp(handles))
 
 
 def epochs_of(run: Path) -> list[int]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from brainseg.training import estimate, process, queue
 from brainseg.training.estimate import Measurement
 from brainseg.training.recipes import recipe
 from brainseg.types import Split
-from ui import training_estimate, training_news, training_words
+from ui import training_estimate, training_news, training_table, training_words
 
 Open = Callable[..., AppTest]
 SPLIT = Split(train=(0, 1), val=(2,), test=(3,), seed=0, unit="patient")
@@ -130,7 +131,7 @@ def test_tuning_starts_from_trained_weights_in_smaller_steps(
     app = alone("train")
     app.selectbox(key="train.start_from.unet").set_value("Shipped weights").run()
     command = app.code[0].value
-    assert '--from "unet"' in command
+    assert "--from unet" in command
     assert "--learning-rate 0.0003" in command
     base = app.number_input(key="train.quick.Shipped weights.base")
     assert base.disabled
@@ -294,6 +295,46 @@ def test_a_waiting_run_says_for_whom_and_at_which_place(
     assert "The long one" in words
     assert "place 2" in words
     assert "Leave the queue" in labels(app)
+
+
+def test_the_previews_follow_the_training_until_an_epoch_is_chosen(
+    demo: Path, alone: Open, at_work: None
+) -> None:
+    run = make_run("unet", 2, "running")
+
+    def train(epoch: int) -> None:
+        (run / "previews").mkdir(exist_ok=True)
+        (run / "previews" / f"epoch-{epoch:05d}-0.webp").write_bytes(b"picture %d" % epoch)
+
+    def shown(app: AppTest) -> bytes:
+        address = app.image[0].proto.imgs[0].url
+        return base64.b64decode(address.removeprefix("data:image/webp;base64,"))
+
+    for epoch in (1, 2, 3):
+        train(epoch)
+    app = alone("train")
+    assert shown(app) == b"picture 2"
+    assert app.select_slider(key=f"train.preview.{run.name}").disabled
+    event = next(e for e in reversed(runs.events(run)) if e["kind"] == "epoch")
+    runs.append_event(run, event | {"epoch": 3})
+    app.run()
+    assert shown(app) == b"picture 3"
+    app.toggle(key=f"train.preview.{run.name}.follow").set_value(False).run()
+    app.select_slider(key=f"train.preview.{run.name}").set_value(1).run()
+    assert shown(app) == b"picture 1"
+    train(4)
+    runs.append_event(run, event | {"epoch": 4})
+    app.run()
+    assert shown(app) == b"picture 1"
+
+
+def test_a_row_of_the_table_chooses_the_run(demo: Path, alone: Open) -> None:
+    older, newer = make_run("unet", 2), make_run("resunet", 2)
+    app = alone("train")
+    assert app.selectbox(key="train.watched").value == newer.name
+    app.session_state[training_table.CLICKED] = older.name  # as a tick in its row leaves it
+    app.run()
+    assert app.selectbox(key="train.watched").value == older.name
 
 
 def test_a_running_run_says_where_it_is_and_how_patient_it_still_is(
@@ -482,7 +523,7 @@ def test_maps_can_be_further_channels_where_the_dataset_has_them(
     chosen = next(box for box in app.selectbox if box.label == "Saliency maps beside the scan")
     assert not chosen.disabled
     chosen.select("both").run()
-    assert '--saliency "both"' in app.code[0].value
+    assert "--saliency both" in app.code[0].value
     app.button(key="train.start").click().run()
     assert [runs.config(run).saliency for run in started] == ["both"]
 

@@ -65,12 +65,6 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pyt
     assert checkpoint.load(tmp_path)[1]["epoch"] == 1
 
 
-def test_leftovers_of_a_killed_write_are_swept(tmp_path: Path):
-    (tmp_path / ".latest-00001-000000.npz.77.tmp").write_bytes(b"half")
-    _commit(tmp_path, 1)
-    assert not list(tmp_path.glob(".*.tmp"))
-
-
 @pytest.mark.parametrize("pointer", [None, b"", b"\0" * 40, b"[{}]", b"[7]"])
 def test_without_a_pointer_the_newest_generation_serves(tmp_path: Path, pointer: bytes | None):
     _commit(tmp_path, 1)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -66,13 +69,30 @@ def test_a_stop_while_waiting_is_obeyed_and_leaves_no_lock(
     assert not (run / "stop").exists()
 
 
-def test_a_run_is_claimed_once(run: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(process, "_LEAVING_SECONDS", 0.0)
+def test_a_run_is_claimed_once(run: Path):
     claimed = process.claim(run)
     with pytest.raises(RunError, match="already being worked on"):
         process.claim(run)
     claimed.close()
     process.claim(run).close()
+
+
+def test_a_claim_waits_for_a_worker_that_has_said_its_last_word(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    leaving = process.claim(run)
+    runs.append_event(run, {"kind": "state", "state": "stopped", "time": time.time()})
+    timer = threading.Timer(1.0, leaving.close)
+    timer.start()
+    process.claim(run).close()
+    timer.join()
+    runs.append_event(run, {"kind": "state", "state": "stopped", "time": time.time()})
+    held = liveness.take(run / "lock")
+    assert held is not None
+    monkeypatch.setattr(runs, "LEAVING_SECONDS", 0.0)
+    with pytest.raises(RunError, match="still closing"):
+        process.claim(run)
+    os.close(held)
 
 
 def test_a_signal_is_a_stop_with_its_name(run: Path, monkeypatch: pytest.MonkeyPatch):
