@@ -184,10 +184,11 @@ def test_f24_live_charts_cost_the_server_no_memory(
     if not full:
         pytest.skip("minutes of watching; `make chaos` takes them")
     minutes = 12.0
-    run, server = make_run(epochs=2000, size=96, base=8, depth=2), serve()
+    real = {"size": 128, "base": 16, "depth": 4, "batch_size": 4}  # epochs of seconds, not tenths
+    run, server = make_run(epochs=2000, **real), serve()
     process.start(run)
     watcher = Watcher(playwright, url, run)
-    wait(lambda: len(epochs_of(run)) >= 5)
+    wait(lambda: len(epochs_of(run)) >= 3, 600)
     watcher.sees("Running")
     newest = watcher.page.get_by_alt_text(re.compile(r"^Validation slice 1 after epoch \d+$"))
     slope, handles = grows(

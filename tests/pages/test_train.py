@@ -121,6 +121,8 @@ def test_several_gpus_can_share_a_run_unless_its_loss_needs_the_whole_batch(
     app = alone("train")
     app.toggle(key="train.quick.mirrored").set_value(True).run()
     assert "--mirrored" in app.code[0].value
+    app.selectbox(key="train.quick.precision").set_value("mixed_float16").run()
+    assert "--precision mixed_float16" in app.code[0].value
     app.button_group(key="train.recipe").set_value("document").run()
     assert app.toggle(key="train.document.mirrored").disabled
 
