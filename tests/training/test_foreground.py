@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ def test_a_run_that_fails_is_an_error_with_its_reason_and_what_to_do(monkeypatch
         foreground.train_to_end(Path("run"))
 
 
+@pytest.fixture
+def hears_interrupts() -> Iterator[None]:
+    """SIGINT raises, also where all this runs in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_interrupts")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_first_and_leaves_the_handler_as_it_was(monkeypatch, number: int):
     stage = Stage(["stopped", "running", "running"], monkeypatch)

@@ -65,7 +65,7 @@ def test_old_settings_mean_the_scan_alone_and_new_ones_travel():
     assert RunConfig.from_dict(old).channels == 1
     config = _config(Path("d"), "both")
     assert RunConfig.from_dict(config.to_dict()) == config
-    assert '--saliency "both"' in command(config)
+    assert "--saliency both" in command(config)
     with pytest.raises(ConfigError, match="saliency must be one of none, 1, 2, both"):
         _config(Path("d"), "3")
 
