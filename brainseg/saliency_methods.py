@@ -18,7 +18,6 @@ from functools import lru_cache, partial
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # 2 still reports that there is no GPU
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in training.devices
 
 import keras
 import numpy as np

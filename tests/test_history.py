@@ -67,7 +67,7 @@ def test_a_damaged_history_is_one_sentence(text: str, tmp_path: Path) -> None:
 
 def test_the_recorded_trainings_differ_in_their_loss_alone() -> None:
     dice, entropy = history.read(history.RECORDED / "losses.json")
-    assert dice.command.replace('--loss "dice"', "--loss ce") == entropy.command
+    assert dice.command.replace('--loss "dice"', '--loss "ce"') == entropy.command
     assert len(dice.epochs) == len(entropy.epochs)
     assert dice.epochs[0].val_background_accuracy == entropy.epochs[0].val_background_accuracy
 

@@ -143,9 +143,13 @@ def test_swipe_puts_two_networks_in_one_panel_and_in_the_address(compare):
 
 def test_keys_step_through_the_slices_and_the_address_follows(compare, settled):
     page = compare(3)
+    before = page.locator(".scores").first.inner_text()
     page.locator("h1").click()
     page.keyboard.press("ArrowRight")
     page.wait_for_url("**compare.sample=4**")
+    page.wait_for_function(
+        "before => document.querySelector('.scores')?.innerText !== before", arg=before
+    )  # the address is there before the answer
     settled(page)
     after = page.locator(".scores").all_inner_texts()
     page.reload()

@@ -51,8 +51,12 @@ def python(*words: object, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def hears_hangups() -> None:
-    """In a child before it starts: SIGHUP ends it, also where all this runs under ``nohup``."""
+    """In a child before it starts: SIGHUP and SIGINT end it, whatever this process ignores.
+
+    (``nohup`` and the background of a shell make all their children ignore one of them.)
+    """
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def grows(
