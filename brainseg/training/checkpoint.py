@@ -77,8 +77,9 @@ def commit(folder: Path, arrays: Arrays, state: Mapping[str, Any], *, pointer: s
     previous = _generations(folder, pointer)
     kept = [entry, *[old for old in previous if old["file"] != name][:1]]
     files.write_json(folder / pointer, kept)
+    names = {one["file"] for one in kept}
     for path in folder.glob(f"{stem}-*.npz"):
-        if path.name not in {one["file"] for one in kept}:
+        if path.name not in names:
             path.unlink(missing_ok=True)
 
 

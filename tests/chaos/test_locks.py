@@ -17,7 +17,7 @@ import pytest
 from brainseg import liveness, paths, runs
 from brainseg.errors import RunError
 from brainseg.training import process, queue
-from tests.chaos.tools import MakeRun, Tell, hears_hangups, wait
+from tests.chaos.tools import MakeRun, Tell, hears_signals, wait
 
 STARTER = """
 import sys
@@ -41,7 +41,7 @@ class Starter(subprocess.Popen[str]):
         pipe = subprocess.PIPE
         super().__init__(
             words, stdin=pipe, stdout=pipe, text=True, start_new_session=True,
-            preexec_fn=hears_hangups,
+            preexec_fn=hears_signals,
         )  # fmt: skip
         assert self.answer() == "ready"
 

@@ -28,7 +28,7 @@ from tests.chaos.tools import (
     Tell,
     epochs_of,
     grows,
-    hears_hangups,
+    hears_signals,
     wait,
 )
 
@@ -62,7 +62,7 @@ def serve(url: str, demo_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         app = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
         options = ["--server.headless=true", f"--server.port={url.rpartition(':')[2]}"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        where = {"cwd": CHAOS.parents[1], "preexec_fn": hears_hangups}
+        where = {"cwd": CHAOS.parents[1], "preexec_fn": hears_signals}
         started.append(subprocess.Popen([*app, *options], **where, **quiet))
         wait(lambda: _answers(url), 60)
         return started[-1]

@@ -50,7 +50,7 @@ def python(*words: object, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
-def hears_hangups() -> None:
+def hears_signals() -> None:
     """In a child before it starts: SIGHUP and SIGINT end it, whatever this process ignores.
 
     (``nohup`` and the background of a shell make all their children ignore one of them.)
