@@ -80,6 +80,9 @@ def planned_runs(options: argparse.Namespace) -> list[PlannedRun]:
         "threads": options.threads,
     }
     names = list(dict.fromkeys(options.only or VARIANTS))
+    seeds = dict.fromkeys(names, options.seeds)
+    if "baseline" in seeds:
+        seeds["baseline"] = max(options.seeds, options.baseline_seeds)
     return [
         PlannedRun(
             name=f"{options.model}-{name}-seed{seed}",
@@ -87,7 +90,7 @@ def planned_runs(options: argparse.Namespace) -> list[PlannedRun]:
             config=recipe("reference", **common | VARIANTS[name] | {"seed": seed}),
         )
         for name in names
-        for seed in range(options.seeds)
+        for seed in range(seeds[name])
     ]
 
 
@@ -180,7 +183,8 @@ def write_doc(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     command = (
         "python -m benchmarks.ablate --data CHENG256 --tumour-free NORMAL256 --out ABLATIONS "
         f"--model {options.model} --size {options.size} --epochs {options.epochs} "
-        f"--seeds {options.seeds} --precision {options.precision} --threads {options.threads}"
+        f"--seeds {options.seeds} --baseline-seeds {options.baseline_seeds} "
+        f"--precision {options.precision} --threads {options.threads}"
     )
     card.replace("ablations", f"```\n{command}\n```\n\n{table(rows)}", DOC)
 
@@ -197,6 +201,9 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=45)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument(
+        "--baseline-seeds", type=int, default=3, help="seeds of the baseline: the spread of chance"
+    )
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="name the runs and leave")

@@ -6,7 +6,8 @@ bookkeeping and weight average, and a PyTorch U-Net of the same shape where torc
 (``--torch PYTHON`` names another interpreter that has it). Each way is a process of its own and
 the epoch that compiles does not count; the ways take turns in ``--rounds``, and the table gives
 their medians. ``--grid`` varies batch size, threads, precision, XLA, steps_per_execution and
-oneDNN (0: as TensorFlow comes on a processor without AVX-512) of the bare ``fit``.
+oneDNN (0: as TensorFlow comes on a processor without AVX-512) of the bare ``fit``. What takes
+longer than ``--limit`` seconds is skipped.
 """
 
 from __future__ import annotations
@@ -144,12 +145,16 @@ def _measured(way: str, options: argparse.Namespace, **changes: object) -> Measu
     """Measure one way in a process of its own."""
     values = vars(options) | changes | {"way": way}
     interpreter = options.torch if way == "torch" else sys.executable
-    done = subprocess.run(
-        [interpreter, "-m", "benchmarks.training", "--child", json.dumps(values)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [interpreter, "-m", "benchmarks.training", "--child", json.dumps(values)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=options.limit,
+        )
+    except subprocess.TimeoutExpired:
+        return {"skipped": f"not done in {options.limit} s"}
     if done.returncode:
         return {"skipped": (done.stderr.strip().splitlines() or ["no output"])[-1]}
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -180,7 +185,7 @@ def main() -> None:
     parser.add_argument("--model", choices=("unet", "resunet"), default="unet")
     for name, value in (
         ("size", 128), ("base", 16), ("batch", 8), ("slices", 256), ("epochs", 3), ("threads", 0),
-        ("steps_per_execution", 1), ("rounds", 3), ("onednn", 1),
+        ("steps_per_execution", 1), ("rounds", 3), ("onednn", 1), ("limit", 900),
     ):  # fmt: skip
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
     parser.add_argument("--precision", default="float32")

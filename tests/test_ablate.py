@@ -12,7 +12,9 @@ MARK = "<!-- ablations -->"
 
 
 def _words(out: Path, *more: str) -> list[str]:
-    return ["--data", "d", "--tumour-free", "t", "--out", str(out), *more]
+    return [
+        "--data", "d", "--tumour-free", "t", "--out", str(out), "--baseline-seeds", "1", *more
+    ]  # fmt: skip
 
 
 def _row(one, dice: float) -> dict:
@@ -38,6 +40,14 @@ def test_only_and_seeds_choose_the_runs(tmp_path: Path):
     options = ablate.parse(_words(tmp_path, "--only", "ema-off", "baseline", "--seeds", "2"))
     names = [one.name for one in ablate.planned_runs(options)]
     assert names == [f"unet-{n}-seed{s}" for n in ("ema-off", "baseline") for s in (0, 1)]
+
+
+def test_the_baseline_has_seeds_of_its_own_that_show_what_chance_does(tmp_path: Path):
+    options = ablate.parse(
+        _words(tmp_path, "--only", "baseline", "base-8", "--baseline-seeds", "3")
+    )
+    names = [one.name for one in ablate.planned_runs(options)]
+    assert names == [*(f"unet-baseline-seed{s}" for s in range(3)), "unet-base-8-seed0"]
 
 
 def test_the_table_compares_seed_by_seed_and_shows_what_is_undefined_as_a_dash(tmp_path: Path):

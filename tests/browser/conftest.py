@@ -24,6 +24,7 @@ SWITCHES = (
     "--disable-component-update", "--disable-sync", "--no-first-run",
 )  # fmt: skip
 TROUBLE = re.compile(r"warning|traceback|error|exception|deprecat", re.IGNORECASE)
+INFORMATION = re.compile(r"I\d{4} ")  # TensorFlow's, of what it found on this processor
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Server:
     process: subprocess.Popen[bytes]
 
     def trouble(self) -> list[str]:
-        return [line for line in self.log.read_text().splitlines() if TROUBLE.search(line)]
+        lines = self.log.read_text().splitlines()
+        return [line for line in lines if TROUBLE.search(line) and not INFORMATION.match(line)]
 
 
 @pytest.fixture(scope="session")
