@@ -3,8 +3,6 @@
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from ui import training_news
-
 SCREENS = {
     "Look": [
         ("home", "Home", "start", "home"),
@@ -28,6 +26,8 @@ def page(name: str, title: str, path: str, icon: str) -> st.Page:
 
 
 if __name__ == "__main__":  # a visitor's run of this script
+    from ui import training_news  # not at the server's start: its caches need one that runs
+
     st.set_page_config(page_icon="ui/icon.svg", layout="wide")  # a symbol would be downloaded
     st.logo("ui/icon.svg", size="large")
     sections = {name: [page(*one) for one in several] for name, several in SCREENS.items()}

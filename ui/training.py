@@ -60,7 +60,7 @@ def settings() -> list[RunConfig]:
     Raises:
         ConfigError: a value is out of range; the message says which and what would do.
     """
-    left, right = st.columns([1, 1], gap="large")
+    left, right = st.columns(2, gap="medium")
     with left:
         name = st.segmented_control(
             "Recipe", recipes.RECIPES, default="quick", required=True, key="train.recipe",

@@ -72,7 +72,7 @@ def show(key: str, base: RunConfig, catalog: Catalog, fixed: dict[str, Any]) -> 
             ),
             **_on_gpus(grid, base, key),
         }  # fmt: skip
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             unit = st.segmented_control(
                 "Split by", tuple(UNITS), default=base.split_unit, required=True,
                 key=f"{key}.unit", format_func=UNITS.__getitem__,

@@ -23,7 +23,7 @@ SWITCHES = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
 )  # fmt: skip
-TROUBLE = re.compile(r"warning|traceback|error|exception|deprecat", re.IGNORECASE)
+TROUBLE = re.compile(r"warning|traceback|error|exception|deprecat|no runtime", re.IGNORECASE)
 INFORMATION = re.compile(r"I\d{4} ")  # TensorFlow's, of what it found on this processor
 
 
