@@ -17,7 +17,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from brainseg import networks, orientation, paths, runtime
+from brainseg import files, networks, orientation, paths, runtime
 from brainseg.data.cache import build_cache
 from brainseg.data.catalog import Catalog, read_catalog, upright
 from brainseg.orientation import SIDE
@@ -125,7 +125,7 @@ def write(layers: list[tuple[np.ndarray, np.ndarray]]) -> None:
     orientation.FOLDER.mkdir(parents=True, exist_ok=True)
     path = orientation.FOLDER / orientation.XML
     runtime.openvino.save_model(model([x], [given], "orientation"), path, compress_to_fp16=True)
-    orientation.write_sums(orientation.FOLDER)
+    files.write_sums(orientation.FOLDER / orientation.SUMS, (orientation.XML, orientation.BIN))
 
 
 def told(

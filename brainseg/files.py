@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -71,3 +71,9 @@ def sha256(path: Path) -> str:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def write_sums(path: Path, names: Iterable[str]) -> Path:
+    """Write the SHA-256 of files beside ``path``, in the format of ``sha256sum``."""
+    lines = [f"{sha256(path.with_name(name))}  {name}\n" for name in names]
+    return write_text(path, "".join(lines))

@@ -96,9 +96,7 @@ def seal(folder: Path) -> Path:
     missing = [name for name in REQUIRED if not (folder / name).is_file()]
     if missing:
         raise NetworkError(f"{folder} is no network yet: {', '.join(missing)} is missing")
-    present = [name for name in LISTED if (folder / name).is_file()]
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in present]
-    return files.write_text(folder / SUMS, "".join(lines))
+    return files.write_sums(folder / SUMS, [n for n in LISTED if (folder / n).is_file()])
 
 
 def read_network(folder: Path) -> NetworkConfig:

@@ -67,12 +67,6 @@ def turned(arrays: NDArray[Any], turns: Turns) -> NDArray[Any]:
     return np.stack([np.rot90(a, turn) for a, turn in zip(arrays, turns, strict=True)])
 
 
-def write_sums(folder: Path) -> None:
-    """Write the checksums of a network of this kind, in the format of ``sha256sum``."""
-    lines = [f"{files.sha256(folder / name)}  {name}\n" for name in (XML, BIN)]
-    files.write_text(folder / SUMS, "".join(lines))
-
-
 def _logits(images: FloatArray) -> FloatArray:
     request = _request()
     answers = []
