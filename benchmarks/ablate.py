@@ -7,13 +7,15 @@ them. Dice is measured at the files' own size on the validation patients, never 
 patients: those are for the report. Cost is processor time of the worker, so a busy machine does not
 change it. Results are in OUT/ablations.json after every run and, unless ``--no-doc`` is given, in
 the table of docs/ABLATIONS.md. Called again, it goes on; a finished run is not trained again.
-A seed also draws which patients validate, so variants are compared seed by seed.
+A seed also draws which patients validate, so variants are compared seed by seed, slice by slice;
+the interval of the difference draws these patients again. OUT is of one architecture.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,14 +25,15 @@ from typing import Any
 import psutil
 
 from benchmarks import card, resumable
-from brainseg import files, liveness, protocols, runs
+from brainseg import files, liveness, protocols, runs, summary
 from brainseg.protocols import PlannedRun
 from brainseg.run_folder import read_json
 from brainseg.training.planning import open_data, split_of
 from brainseg.training.recipes import recipe
-from brainseg.types import RunStatus
+from brainseg.types import Evaluation, RunStatus
 
 DOC = card.CARD.with_name("ABLATIONS.md")
+SCORES = "validation.json"  # in a run's folder: its scores on the validation slices
 BASELINE: dict[str, Any] = {
     "base": 16,
     "learning_rate": 2e-3,
@@ -85,7 +88,7 @@ def planned_runs(options: argparse.Namespace) -> list[PlannedRun]:
         seeds["baseline"] = max(options.seeds, options.baseline_seeds)
     return [
         PlannedRun(
-            name=f"{options.model}-{name}-seed{seed}",
+            name=_name(options.model, name, seed),
             arm=name,
             config=recipe("reference", **common | VARIANTS[name] | {"seed": seed}),
         )
@@ -118,18 +121,9 @@ def _cost(run: Path) -> float:
 
 
 def measure(one: PlannedRun, out: Path, tumour_free: Path) -> dict[str, Any]:
-    """Score a trained run on its validation patients.
-
-    The tumour-free ones are among them even where the variant trained without such slices:
-    adding them moves no other patient to another part.
-    """
-    from brainseg.evaluate import evaluate
-    from brainseg.inference import Segmenter
-
+    """Score a trained run on its validation patients, and against the baseline of its seed."""
     run = out / one.name
-    opened = open_data(one.config.data, tumour_free)
-    whole = replace(one.config, tumour_free=str(tumour_free))
-    result = evaluate(Segmenter.load(run / "network"), opened, split_of(whole, opened).val)
+    result = _scored(one, run, tumour_free)
     names = ("dice", "dice_low", "dice_high", "misses", "false_alarms", "tumour_slices")
     parameters = next(e for e in runs.events(run) if e["kind"] == "facts").get("parameters")
     return {
@@ -143,20 +137,47 @@ def measure(one: PlannedRun, out: Path, tumour_free: Path) -> dict[str, Any]:
         **{name: result.summary[name] for name in names},
         "glioma": result.by_tumour.get("glioma", {}).get("dice"),
         "core_seconds": _cost(run),
+        "less_baseline": _less(result, out / _name(one.config.model, "baseline", one.config.seed)),
     }
 
 
+def _scored(one: PlannedRun, run: Path, tumour_free: Path) -> Evaluation:
+    """Return the scores of the validation slices; they are kept beside the run.
+
+    The tumour-free ones are among them even where the variant trained without such slices:
+    adding them moves no other patient to another part.
+    """
+    from brainseg.evaluate import evaluate
+    from brainseg.inference import Segmenter
+
+    opened = open_data(one.config.data, tumour_free)
+    whole = replace(one.config, tumour_free=str(tumour_free))
+    result = evaluate(Segmenter.load(run / "network"), opened, split_of(whole, opened).val)
+    runs.write_evaluation(run / SCORES, result)
+    return result
+
+
+def _less(result: Evaluation, baseline: Path) -> list[float | None] | None:
+    """Return the mean difference in Dice to the baseline's and its 95 % interval."""
+    if not (baseline / SCORES).is_file():
+        return None
+    found = summary.compare(result, runs.read_evaluation(baseline / SCORES))
+    return [found.by_slice.difference, found.low, found.high]
+
+
+def _name(model: str, variant: str, seed: int) -> str:
+    return f"{model}-{variant}-seed{seed}"
+
+
 def table(rows: list[dict[str, Any]]) -> str:
-    """One line a variant: means over its seeds, the baseline's seeds beside them."""
-    base = {row["seed"]: row["dice"] for row in rows if row["variant"] == "baseline"}
+    """One line a variant: means over its seeds; the interval where there is one seed alone."""
     lines = [
-        "| variant | change | seeds | Dice | by seed | less baseline | glioma | misses "
+        "| variant | change | seeds | Dice | by seed | less baseline, 95 % | glioma | misses "
         "| tumour-free painted | parameters | core-seconds |",
         "|---" * 11 + "|",
     ]
     for name in dict.fromkeys(row["variant"] for row in rows):
         part = [row for row in rows if row["variant"] == name]
-        less = [row["dice"] - base[row["seed"]] for row in part if row["seed"] in base]
         change = ", ".join(f"{k} {v or 'off'}" for k, v in part[0]["change"].items())
         cells = [
             f"`{name}`",
@@ -164,13 +185,22 @@ def table(rows: list[dict[str, Any]]) -> str:
             str(len(part)),
             _mean(part, "dice"),
             " ".join(f"{row['dice']:.3f}" for row in part) if len(part) > 1 else "-",
-            f"{mean(less):+.3f}" if less and name != "baseline" else "-",
+            "-" if name == "baseline" else _difference(part),
             *(_mean(part, key) for key in ("glioma", "misses", "false_alarms")),
             f"{part[0]['parameters']:,}",
             f"{mean(row['core_seconds'] for row in part):,.0f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _difference(part: list[dict[str, Any]]) -> str:
+    less = [row["less_baseline"] for row in part if row.get("less_baseline")]
+    if not less:
+        return "-"
+    words = f"{mean(one[0] for one in less):+.3f}"
+    low, high = less[0][1:]
+    return words if len(less) > 1 or low is None else f"{words} ({low:+.3f} to {high:+.3f})"
 
 
 def _mean(part: list[dict[str, Any]], key: str) -> str:
@@ -221,12 +251,13 @@ def main(words: list[str] | None = None) -> None:
     protocols.check_folders(planned, options.out)
     kept = options.out / "ablations.json"
     rows = json.loads(kept.read_text()) if kept.is_file() else []
+    if any(row["model"] != options.model for row in rows):
+        sys.exit(f"{options.out} is of another architecture: give {options.model} another --out")
     for one in planned:
-        if any((row["variant"], row["seed"]) == (one.arm, one.config.seed) for row in rows):
-            continue
-        train(one, options.out)
-        rows.append(measure(one, options.out, options.tumour_free))
-        files.write_json(kept, rows)
+        if all((row["variant"], row["seed"]) != (one.arm, one.config.seed) for row in rows):
+            train(one, options.out)
+            rows.append(measure(one, options.out, options.tumour_free))
+            files.write_json(kept, rows)
         if not options.no_doc:
             write_doc(rows, options)
     print(table(rows))

@@ -24,9 +24,8 @@ from brainseg.data.catalog import Catalog, read_image, read_mask
 from brainseg.ensemble import Ensemble
 from brainseg.inference import Segmenter, load
 from brainseg.refine import without_specks
-from brainseg.thresholds import LEVELS, Curve
+from brainseg.thresholds import LEVELS, START, Curve
 from brainseg.training.planning import TUMOUR_FREE_FIRST, open_data
-from brainseg.tuning import START
 from brainseg.types import BoolArray, FloatArray, Scan
 
 NAMES = (*networks.ARCHITECTURES, networks.ENSEMBLE)
@@ -122,15 +121,21 @@ def near(mask: BoolArray, truth: BoolArray) -> BoolArray:
 
 
 def rank(
-    rankings: dict[tuple[str, str], list[Ranking]], found: dict[Key, FloatArray], truth: BoolArray
+    rankings: dict[tuple[str, str], list[Ranking]],
+    found: dict[Key, FloatArray],
+    truth: BoolArray,
+    levels: dict[Key, float],
 ) -> None:
-    """Take one slice's maps and errors into account: over the whole slice, and near a tumour."""
+    """Take one slice's maps and errors into account: over the whole slice, and near a tumour.
+
+    A pixel is wrong at the threshold in use, of ``levels``.
+    """
     apart = uncertainty.disagreement(*(found[n, "symmetries"] for n in NAMES[:2]))
     maps = {(name, f"entropy, {avg}"): uncertainty.entropy(p) for (name, avg), p in found.items()}
     maps[NAMES[2], "disagreement"] = apart
     for (name, what), values in maps.items():
         average = "plain" if what.endswith("plain") else "symmetries"
-        mask = found[name, average] >= START
+        mask = found[name, average] >= levels[name, average]
         wrong, band = mask != truth, near(mask, truth)
         whole, close = rankings[name, what]
         whole.add(values.ravel(), wrong.ravel())
@@ -159,6 +164,8 @@ def measure(
     well = [n for n in split.test if n >= TUMOUR_FREE_FIRST][::every]
     val = list(split.val)[::every]
     parts = {"val": val, "test": ill + well}
+    levels = {(name, average): START for name in NAMES for average in AVERAGES}
+    levels |= {(member.name, "plain"): member.config.threshold for member in members}
     tallies: dict[str, dict[Key, Tally]] = {part: defaultdict(Tally) for part in parts}
     rankings: dict[tuple[str, str], list[Ranking]] = defaultdict(lambda: [Ranking(), Ranking()])
     for part, numbers in parts.items():
@@ -168,7 +175,7 @@ def measure(
             for key, probability in found.items():
                 tallies[part][key].add(probability, truth)
             if part == "test" and number in set(ill):
-                rank(rankings, found, truth)
+                rank(rankings, found, truth, levels)
     return tallies, rankings, {"val": len(val), "ill": len(ill), "well": len(well)}
 
 

@@ -22,11 +22,13 @@ DOC = card.CARD
 def section(found: dict[str, Any]) -> str:
     """One protocol: what was trained, and the table."""
     trained = found["runs"][0]
+    batches = {run["batch_size"] for run in found["runs"]}
     partly = "" if found["complete"] else " Not complete: the other runs of the plan are missing."
     return "\n\n".join(
         [
             f"**{found['protocol'].capitalize()}**, input {trained['size']} px, base "
-            f"{trained['base']}, at most {trained['max_epochs']} epochs.{partly}",
+            f"{trained['base']}, batches of {' or '.join(map(str, sorted(batches)))}, at most "
+            f"{trained['max_epochs']} epochs.{partly}",
             table(found),
         ]
     )

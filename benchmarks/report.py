@@ -60,6 +60,13 @@ SHAPES = {
     "rot270": "turned by 270 degrees",
     "mirrored-rot270": "mirrored, by 270",
 }
+BARS = (  # what was asked of each network, on fold 3 and the slices beside it
+    ("as stored", "dice", "Dice per image, mean", 0.80, "at least"),
+    ("as stored", "misses", "misses", 0.04, "at most"),
+    ("tumour-free", "false_alarms", "tumour-free slices with any tumour painted", 0.05, "at most"),
+    ("demo", "dice", "Dice on synthetic slices", 0.60, "at least"),
+)
+SPREAD_BAR, BEHIND_BAR = 0.01, 0.005  # of the symmetries; of ResUNet behind UNet
 OTHERS = (
     ("tumour-free", "tumour_free_slices", "Tumour-free slices of unseen patients"),
     ("tumour-free", "false_alarms", "share with any tumour painted"),
@@ -159,6 +166,28 @@ def _spread(parts: Parts, key: str) -> str:
     return f"{worst - best:+.3f}"
 
 
+def bars(found: dict[str, Parts]) -> list[str]:
+    """One row for each bar: what was asked, what each network has, and whether that is enough."""
+    rows = []
+    for part, key, words, bar, sense in BARS:
+        values = [parts[part].summary[key] or 0.0 for parts in found.values()]
+        met = [value >= bar if sense == "at least" else value <= bar for value in values]
+        rows.append([f"{words} {sense} {bar:g}", *_told(values, met)])
+    spreads = [-float(_spread(parts, "dice")) for parts in found.values()]
+    words = f"worst symmetry at most {SPREAD_BAR:g} of Dice below the best"
+    rows.append([words, *_told(spreads, [spread <= SPREAD_BAR for spread in spreads])])
+    ours = {name: parts["as stored"].summary["dice"] or 0.0 for name, parts in found.items()}
+    behind = ours["unet"] - ours["resunet"]
+    words = f"ResUNet at most {BEHIND_BAR:g} below UNet"
+    rows.append([words, "-", *_told([behind], [behind <= BEHIND_BAR])])
+    return table(["asked for", *found], rows)
+
+
+def _told(values: Sequence[float], met: Sequence[bool]) -> list[str]:
+    words = ["met" if enough else "**not met**" for enough in met]
+    return [f"{value:.3f}, {word}" for value, word in zip(values, words, strict=True)]
+
+
 def others(found: dict[str, Parts]) -> list[str]:
     rows = [
         [words, *(cell(p[part].summary, k) for p in found.values())] for part, k, words in OTHERS
@@ -196,6 +225,7 @@ TABLES: tuple[Callable[[dict[str, Parts]], list[str]], ...] = (
     groups,
     symmetries,
     others,
+    bars,
     reliability,
     difference,
 )

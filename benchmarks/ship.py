@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainseg import export, gate, history, networks, paths, runs, tuning
+from brainseg import export, gate, history, networks, paths, runs, thresholds, tuning
 from brainseg.data.cache import build_cache
 from brainseg.data.catalog import Catalog, read_catalog
 from brainseg.data.demo import make_demo
@@ -89,8 +89,8 @@ def main() -> None:
     if split is None:
         sys.exit(f"{source} has no split.json: which slices was it trained on?")
     opened = opened_data(source, options)
-    config = replace(networks.read_network(source), name=options.name, threshold=tuning.START)
-    model, start = export.load_model(source), tuning.START
+    config = replace(networks.read_network(source), name=options.name, threshold=thresholds.START)
+    model, start = export.load_model(source), thresholds.START
     again = target.is_dir() and source.samefile(target)
     present = [target / name for name in KEPT if again and (target / name).is_file()]
     kept = {path.name: path.read_bytes() for path in present}
@@ -108,7 +108,7 @@ def main() -> None:
             sys.exit("float32 is too large and float16 moves the Dice: train a smaller network")
         model = export.load_model(small if half else whole)
     found = rounded if half else exact
-    threshold = tuning.best_threshold(found, tuning.START)
+    threshold = tuning.best_threshold(found, thresholds.START)
     print(f"threshold {threshold:g}: validation Dice {found.at(threshold):.5f}")
 
     config = replace(config, threshold=threshold)

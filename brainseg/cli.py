@@ -187,7 +187,12 @@ def _tune(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb.add_argument("--model", required=True, metavar="PATH|NAME")
     verb.add_argument("--data", type=Path, required=True, metavar="DIR")
     verb.add_argument("--tumour-free", type=Path, metavar="DIR")
-    verb.add_argument("--ids", choices=("val", "all"), default="val", help="never the test part")
+    verb.add_argument(
+        "--ids",
+        choices=("val", "all"),
+        default="val",
+        help="val: never the test part; all: every slice, of another dataset",
+    )
     verb.add_argument("--run", dest="split_run", metavar="RUN", help="whose val ids")
     verb.add_argument("--json", action="store_true")
     verb.set_defaults(run=commands.tune, fold=None)

@@ -10,6 +10,7 @@ import numpy as np
 
 from brainseg import networks, uncertainty
 from brainseg.errors import NetworkError
+from brainseg.thresholds import START
 from brainseg.types import FloatArray, Prediction, Scan
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnsembleConfig:
-    """What callers ask of a network: the largest input side, and the members' mean threshold."""
+    """What callers ask of a network: the largest input side, and where tuning left the mean."""
 
     name: str
     size: int
-    threshold: float
+    threshold: float = START  # better for a mean than the members' (docs/MODEL_CARD.md, options)
     saliency: str = "none"  # the shipped networks see the scan alone
 
 
@@ -41,7 +42,6 @@ class Ensemble:
         self.config = EnsembleConfig(
             name=networks.ENSEMBLE,
             size=max(member.config.size for member in members),
-            threshold=float(np.mean([member.config.threshold for member in members])),
         )
 
     @property

@@ -2,9 +2,8 @@
 
 The features are the mean and standard deviation of each bottleneck channel. Heads are described by
 probabilistic principal components (Tipping and Bishop 1999, doi 10.1111/1467-9868.00196): a
-Mahalanobis distance whose small directions share one variance. It was chosen by measurement over
-nearest neighbours and a full shrunk covariance (``benchmarks/gate.py``, docs/MODEL_CARD.md). A
-verdict only warns: whoever looks decides.
+Mahalanobis distance whose small directions share one variance. What it rejects is measured by
+``benchmarks/gate.py`` (docs/MODEL_CARD.md). A verdict only warns: whoever looks decides.
 """
 
 from __future__ import annotations

@@ -185,10 +185,13 @@ def member_folders(name: str) -> tuple[Path, ...]:
 def fingerprint(name: str) -> str:
     """Return a digest of the checksums behind a name: it changes when a network is replaced.
 
+    Also when the one that turns scans upright is (``brainseg.orientation``).
+
     Raises:
         NetworkError: there is no such network, or it lost its checksums.
     """
-    sums = "".join(_read_text(folder / SUMS) for folder in member_folders(name))
+    folders = (*member_folders(name), paths.ORIENTATION)
+    sums = "".join(_read_text(folder / SUMS) for folder in folders)
     return hashlib.sha256(sums.encode()).hexdigest()[:16]
 
 

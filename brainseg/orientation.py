@@ -22,7 +22,7 @@ from brainseg.errors import NetworkError
 from brainseg.types import FloatArray
 
 SIDE = 64  # pixels that it sees
-FOLDER = paths.PACKAGE / "pretrained" / "orientation"
+FOLDER = paths.ORIENTATION
 XML, BIN, SUMS = "network.xml", "network.bin", "SHA256SUMS"
 _BATCH = 64
 _one_at_a_time = threading.Lock()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 PRETRAINED = PACKAGE / "pretrained"
+ORIENTATION = PRETRAINED / "orientation"  # which way up; part of every answer
 
 
 def home() -> Path:

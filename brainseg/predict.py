@@ -11,7 +11,7 @@ import numpy as np
 from brainseg import files, gate, inference, networks, overlay
 from brainseg.data import readers
 from brainseg.errors import NetworkError, ScanError
-from brainseg.refine import without_specks
+from brainseg.refine import Refined
 from brainseg.saliency_request import DEEPEST, Target
 from brainseg.types import Volume
 
@@ -38,7 +38,7 @@ def predict_files(
         models: names, ``"ensemble"`` among them, or folders of networks.
         scans: the files.
         out: folder of the masks.
-        threshold: of the probability; each network's own by default.
+        threshold: of the probability; by default each network's own, or 0.5 when averaged.
         symmetries: average over eight turned and mirrored views.
         smallest: drop connected parts smaller than this share of the slice.
         precision: ``"f32"`` or the faster ``"bf16"``; None as ``networks.precision`` says.
@@ -47,7 +47,15 @@ def predict_files(
         ScanError: a scan cannot be read.
         NetworkError: a network cannot be found or is damaged.
     """
-    segmenters = {name: inference.load(name, precision=precision) for name in models}
+    segmenters = {
+        name: Refined(
+            inference.load(name, precision=precision),
+            symmetries=symmetries,
+            smallest=smallest,
+            threshold=threshold,
+        )
+        for name in models
+    }
     volumes = _volumes(scans)
     out.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -58,8 +66,8 @@ def predict_files(
             level = segmenter.config.threshold if threshold is None else threshold
             for index in range(volume.depth):
                 scan = volume.slice(index)
-                prediction = segmenter.predict(scan, symmetries=symmetries)
-                mask = without_specks(prediction.mask(level), smallest)
+                prediction = segmenter.predict(scan)
+                mask = prediction.mask(level)
                 area_px = int(np.count_nonzero(mask))
                 verdict = gate.judge(scan, segmenter, prediction)
                 part = f"_{index:03d}" if volume.depth > 1 else ""

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from brainseg import __version__, files, protocols, runs, summary
+from brainseg import __version__, files, protocols, runs, summary, thresholds, tuning
 from brainseg.data.catalog import Catalog
 from brainseg.protocols import PlannedRun, Tell
+from brainseg.scores import SYMMETRY_NAMES
 from brainseg.training.planning import open_data
 from brainseg.training.recipes import command
-from brainseg.types import Evaluation
+from brainseg.types import Evaluation, Summary
+
+if TYPE_CHECKING:
+    from brainseg.inference import Segmenter
 
 COLUMNS = (
-    ("slices", "slices"),
+    ("tumour_slices", "slices"),
     ("patients", "patients"),
     ("dice", "Dice"),
     ("interval", "95 %"),
@@ -24,7 +28,9 @@ COLUMNS = (
     ("dice_patients", "by patient"),
     ("hausdorff95_px", "HD95 px"),
     ("misses", "misses"),
-    ("false_alarms", "false alarms"),
+    ("tumour_free_slices", "tumour-free"),
+    ("false_alarms", "painted"),
+    ("threshold", "threshold"),
     ("batch_dice", "batch Dice"),
 )
 Rows = list[tuple[PlannedRun, Evaluation, dict[str, Any]]]
@@ -49,40 +55,84 @@ def carry_out(
     for one in planned:
         run = protocols.train(one, out, tell)
         tell(f"{one.name}: measuring")
-        extra = {"batch_dice": _batch_dice(run, opened)} if protocol == "document" else {}
-        rows.append((one, _reported(one, run, opened), extra))
+        numbers = protocols.reported_numbers(one, run, opened)
+        if protocol == "document":  # whose source tuned nothing
+            rows.append((one, _at_half(run, opened, numbers), _batch_dice(run, opened, numbers)))
+        else:
+            result = _tuned(run, opened, numbers)
+            turned = protocol == "patient"
+            extra = {"symmetries": _symmetries(run, opened, result)} if turned else {}
+            rows.append((one, result, extra))
         found = _document_of(protocol, rows, out, complete=len(rows) == len(planned))
         files.write_json(out / "protocol.json", found)
     return found
 
 
-def _reported(one: PlannedRun, run: Path, opened: Sequence[Catalog]) -> Evaluation:
-    """Return the run's own result, or one on those of its test slices that are reported."""
-    numbers = protocols.reported_numbers(one, run, opened)
+def _at_half(run: Path, opened: Sequence[Catalog], numbers: Sequence[int]) -> Evaluation:
+    """Return the run's own result at threshold 0.5, or one on those slices that are reported."""
     own = runs.evaluation(run)
     if own is not None and tuple(case.number for case in own.cases) == numbers:
         return own
-    kept = run / "reported.json"
-    if kept.is_file():
-        return runs.read_evaluation(kept)
+    return _kept(run / "reported.json", run, opened, numbers, lambda _: thresholds.START)
+
+
+def _tuned(run: Path, opened: Sequence[Catalog], numbers: Sequence[int]) -> Evaluation:
+    """Return the result at the threshold that suits the validation slices of the run."""
+
+    def threshold(segmenter: Segmenter) -> float:
+        found = tuning.curve(segmenter, opened, runs.split(run).val)
+        return tuning.best_threshold(found, thresholds.START)
+
+    return _kept(run / "tuned.json", run, opened, numbers, threshold)
+
+
+def _kept(
+    path: Path,
+    run: Path,
+    opened: Sequence[Catalog],
+    numbers: Sequence[int],
+    threshold: Callable[[Segmenter], float],
+) -> Evaluation:
+    """Return the evaluation that ``path`` holds; made and written there the first time."""
+    if path.is_file():
+        return runs.read_evaluation(path)
     from brainseg import evaluate
     from brainseg.inference import Segmenter
 
-    found = evaluate.evaluate(Segmenter.load(run / "network"), opened, numbers)
-    runs.write_evaluation(kept, found)
+    segmenter = Segmenter.load(run / "network")
+    found = evaluate.evaluate(segmenter, opened, numbers, threshold=threshold(segmenter))
+    runs.write_evaluation(path, found)
     return found
 
 
-def _batch_dice(run: Path, opened: Sequence[Catalog]) -> float:
+def _symmetries(run: Path, opened: Sequence[Catalog], result: Evaluation) -> dict[str, Summary]:
+    """Return the summary of the same slices in each of the eight symmetries of the square."""
+    kept = run / "symmetries.json"
+    if not kept.is_file():
+        from brainseg import evaluate
+        from brainseg.inference import Segmenter
+
+        segmenter, numbers = Segmenter.load(run / "network"), [c.number for c in result.cases]
+        found = {
+            name: evaluate.evaluate(
+                segmenter, opened, numbers, orientation=name, threshold=result.threshold
+            ).summary
+            for name in SYMMETRY_NAMES
+        }
+        files.write_json(kept, found)
+    return dict(json.loads(kept.read_text()))
+
+
+def _batch_dice(run: Path, opened: Sequence[Catalog], numbers: Sequence[int]) -> dict[str, float]:
     kept = run / "batch_dice.json"
     if not kept.is_file():
         from brainseg import evaluate
         from brainseg.inference import Segmenter
 
-        test, seed = runs.split(run).test, runs.config(run).seed
-        found = evaluate.batch_dice(Segmenter.load(run / "network"), opened, test, seed=seed)
+        seed = runs.config(run).seed
+        found = evaluate.batch_dice(Segmenter.load(run / "network"), opened, numbers, seed=seed)
         files.write_json(kept, found)
-    return float(json.loads(kept.read_text()))
+    return {"batch_dice": float(json.loads(kept.read_text()))}
 
 
 def _document_of(protocol: str, rows: Rows, out: Path, *, complete: bool) -> dict[str, Any]:
@@ -120,6 +170,7 @@ def _of_run(one: PlannedRun, result: Evaluation, out: Path) -> dict[str, Any]:
         "command": command(one.config),
         "size": one.config.size,
         "base": one.config.base,
+        "batch_size": one.config.batch_size,
         "max_epochs": one.config.epochs,
         "epochs": len(history),
         "best_epoch": runs.status(run).best_epoch,
@@ -136,19 +187,24 @@ def _numbers(result: Evaluation) -> dict[str, Any]:
 
 def table(found: dict[str, Any]) -> str:
     """Return the results as a Markdown table: one row a run, then the folds together."""
-    rows = [(run["name"], run["summary"] | _extra(run)) for run in found["runs"]]
+    extra = ("batch_dice", "threshold")
+    rows = [
+        (run["name"], run["summary"] | {key: run[key] for key in extra if key in run})
+        for run in found["runs"]
+    ]
     rows += [(f"{n}, all folds", part["summary"]) for n, part in found.get("all folds", {}).items()]
     used = [c for c in COLUMNS if c[0] == "interval" or any(c[0] in values for _, values in rows)]
     lines = ["| run | " + " | ".join(words for _, words in used) + " |", "|---" * (len(used) + 1)]
     lines[1] += "|"
     lines += [f"| {name} | " + " | ".join(_cell(k, v) for k, _ in used) + " |" for name, v in rows]
+    for run in found["runs"]:
+        if "symmetries" in run:
+            dices = [one["dice"] for one in run["symmetries"].values() if one["dice"] is not None]
+            lines += ["", f"{run['name']}, eight symmetries: Dice {min(dices, default=0):.3f} to "
+                      f"{max(dices, default=0):.3f}."]  # fmt: skip
     for arm, tests in found["unet less resunet"].items():
         lines += ["", f"UNet less ResUNet, {arm}: {compared(tests)}."]
     return "\n".join(lines)
-
-
-def _extra(run: dict[str, Any]) -> dict[str, Any]:
-    return {"batch_dice": run["batch_dice"]} if "batch_dice" in run else {}
 
 
 def _cell(key: str, values: dict[str, Any]) -> str:
@@ -158,7 +214,9 @@ def _cell(key: str, values: dict[str, Any]) -> str:
     value = values.get(key)
     if value is None:
         return "-"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+    missing = values.get(f"{key}_undefined")
+    note = f" ({missing} undefined)" if missing else ""
+    return (str(value) if isinstance(value, int) else f"{value:.3f}") + note
 
 
 def compared(tests: dict[str, Any]) -> str:

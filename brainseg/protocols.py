@@ -25,6 +25,7 @@ PROTOCOLS = ("patient", "cross-validation", "document")
 NETWORKS = ("unet", "resunet")
 TRAINED_FOLDS = (0, 1, 2)
 REPORTED_FOLD = 3
+OF_SIZE = ("size", "base", "depth", "epochs", "batch_size", "precision", "threads", "seed")
 Tell = Callable[[str], None]
 
 
@@ -58,7 +59,8 @@ def plan(
         tumour_free: folder of tumour-free slices to add; not for ``document``, whose source had
             none.
         networks: which architectures.
-        settings: hyper-parameters that replace those of the recipes, such as ``epochs``.
+        settings: hyper-parameters that replace those of the recipes, such as ``epochs``; of
+            ``document``, which compares two recipes as they are, only those in ``OF_SIZE``.
 
     Raises:
         ConfigError: unknown protocol or setting, or the data cannot serve it.
@@ -78,6 +80,12 @@ def plan(
             raise ConfigError(
                 "the document protocol repeats a source without tumour-free slices: leave out "
                 "--tumour-free"
+            )
+        other = ", ".join(sorted(set(settings or {}) - set(OF_SIZE)))
+        if other:
+            raise ConfigError(
+                f"the document protocol compares two recipes as they are; {other} would be the "
+                f"same in both. What may change is {', '.join(OF_SIZE)}"
             )
         return _document(networks, folds, common)
     raise ConfigError(f"no protocol is called {protocol!r}; choose one of {', '.join(PROTOCOLS)}")

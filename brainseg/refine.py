@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from brainseg.thresholds import START
 from brainseg.types import BoolArray, Prediction, Scan
 
 if TYPE_CHECKING:
@@ -50,11 +51,16 @@ class Refined:
         smallest: float = 0.0,
         threshold: float | None = None,
     ) -> None:
-        """Wrap ``segmenter``; specks are looked for at ``threshold``, by default its own."""
+        """Wrap ``segmenter``; specks are looked for at ``threshold``, by default its own.
+
+        Its own was tuned without averaging: averaged, it stands at 0.5 again.
+        """
         self._segmenter = segmenter
+        config = segmenter.config
+        self.config = replace(config, threshold=START) if symmetries else config
         self._symmetries = symmetries
         self._smallest = smallest
-        self._threshold = segmenter.config.threshold if threshold is None else threshold
+        self._threshold = self.config.threshold if threshold is None else threshold
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the wrapped network's own."""

@@ -49,6 +49,7 @@ def summarise(cases: Sequence[CaseScore]) -> Summary:
         result |= _averaged(name, known, operator.attrgetter(name))
         result[f"{name}_undefined"] = len(ill) - len(known)
     result["hausdorff95_px_median"] = _quantile(_known(ill, "hausdorff95_px"), 0.5)
+    result["hausdorff95_px_median_undefined"] = result["hausdorff95_px_undefined"]
     result |= _averaged("accuracy", cases, lambda case: case.accuracy)
     result["background_accuracy"] = _mean([case.background_accuracy for case in cases])
     result |= _averaged("misses", ill, lambda case: float(not case.dice))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from brainseg.types import BoolArray, FloatArray, ThresholdCounts
 
+START = 0.5  # where a network stands before it is tuned
 LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))  # a network is tuned on these
 FINE = tuple(round(0.025 * step, 3) for step in range(1, 40))  # every evaluation counts at these
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from brainseg.ensemble import Ensemble
     from brainseg.inference import Segmenter
 
-START = 0.5  # where a network stands before it is tuned
 WORTH = 0.001  # gain of mean Dice below which the threshold stays: the third decimal
 
 

@@ -23,6 +23,7 @@ def _row(one, dice: float) -> dict:
         "model": "unet", "size": 64, "epochs": 1, "parameters": 1000, "dice": dice,
         "dice_low": None, "dice_high": None, "misses": 0.1, "false_alarms": None,
         "tumour_slices": 9, "glioma": dice / 2, "core_seconds": 60.0,
+        "less_baseline": [dice - 0.5, -0.1, 0.2],
     }  # fmt: skip
 
 
@@ -57,8 +58,10 @@ def test_the_table_compares_seed_by_seed_and_shows_what_is_undefined_as_a_dash(t
     lines = ablate.table(rows).splitlines()
     assert len(lines) == 4
     assert lines[3].split(" | ")[1:8] == [
-        "loss dice", "2", "0.750", "0.600 0.900", "+0.150", "0.375", "0.100",
+        "loss dice", "2", "0.750", "0.600 0.900", "+0.250", "0.375", "0.100",
     ]  # fmt: skip
+    alone = ablate.table([rows[0], rows[2]]).splitlines()[3]
+    assert "| +0.100 (-0.100 to +0.200) |" in alone
     assert lines[2].split(" | ")[5] == "-"
     assert " - " in lines[3]
     assert all(line.count("|") == lines[0].count("|") for line in lines)
@@ -99,3 +102,14 @@ def test_an_interrupted_ablation_goes_on_and_writes_the_document_as_it_goes(
 
 def test_the_shipped_document_has_its_marks():
     assert ablate.DOC.read_text().count(MARK) == 2
+
+
+def test_another_architecture_is_not_mixed_into_the_same_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ablate, "train", lambda *_: pytest.fail("it trained"))
+    options = ablate.parse(_words(tmp_path, "--only", "baseline"))
+    rows = [_row(one, 0.5) for one in ablate.planned_runs(options)]
+    (tmp_path / "ablations.json").write_text(json.dumps(rows))
+    with pytest.raises(SystemExit, match="give resunet another --out"):
+        ablate.main(_words(tmp_path, "--only", "baseline", "--model", "resunet"))

@@ -61,7 +61,7 @@ def test_many_scans_are_predicted_as_each_alone(both: Ensemble) -> None:
 
 def test_it_looks_like_one_network(both: Ensemble) -> None:
     assert both.name == both.config.name == "ensemble"
-    assert (both.config.size, both.config.threshold) == (128, 0.4)
+    assert (both.config.size, both.config.threshold) == (128, 0.5)
 
 
 def test_members_that_oppose_each_other_are_as_unsure_as_can_be(both: Ensemble) -> None:

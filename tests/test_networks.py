@@ -233,6 +233,15 @@ def test_a_fingerprint_changes_with_any_member(both: Path) -> None:
     assert [name for name in before if before[name] != after[name]] == ["unet", "ensemble"]
 
 
+def test_a_fingerprint_changes_with_what_turns_scans_upright(
+    both: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = networks.fingerprint("unet")
+    (tmp_path / networks.SUMS).write_text("another")
+    monkeypatch.setattr(paths, "ORIENTATION", tmp_path)
+    assert networks.fingerprint("unet") != before
+
+
 def test_a_path_to_the_network_or_to_its_run_is_found(folder: Path) -> None:
     assert networks.find_network(str(folder)) == folder
     assert networks.find_network(str(folder.parent)) == folder

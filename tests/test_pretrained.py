@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from brainseg import networks, paths
 from brainseg.data.catalog import read_catalog, read_image, upright
 from brainseg.evaluate import evaluate
 from brainseg.inference import Segmenter, load
+from brainseg.training.planning import open_data
 from brainseg.types import Scan
 from tests import shipped_outputs
 
@@ -51,11 +53,12 @@ def test_it_has_features_and_knows_what_heads_look_like(name: str):
 @pytest.mark.parametrize("name", NAMES)
 def test_no_patient_is_on_two_sides_of_its_split(name: str, real_data: Path):
     split = networks.read_split(networks.find_network(name))
-    patients = {s.number: s.patient for s in read_catalog(real_data / "cheng256").samples}
-    parts = [{patients[n] for n in part if n in patients} for part in (split.train, split.test)]
-    assert parts[0]
-    assert parts[1]
-    assert not parts[0] & parts[1]
+    opened = open_data(real_data / "cheng256", real_data / "normal256")
+    patient = {s.number: s.patient for catalog in opened for s in catalog.samples}
+    parts = [{patient[n] for n in part} for part in (split.train, split.val, split.test)]
+    assert all(parts)
+    for first, second in itertools.combinations(parts, 2):
+        assert not first & second
 
 
 @pytest.mark.parametrize("orientation", ["file", "upright"])

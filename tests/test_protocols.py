@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import protocol_tables
-from brainseg import cli, evaluate, networks, protocol_results, protocols, runs, summary
+from brainseg import cli, evaluate, networks, protocol_results, protocols, runs, summary, tuning
 from brainseg.data.catalog import read_catalog
 from brainseg.errors import ConfigError, RunError
 from brainseg.protocols import PlannedRun
@@ -111,6 +111,7 @@ def test_document_runs_both_recipes_on_one_leaking_split_and_ours_on_patients(de
         ("patient", {"epochs": 0}, "epochs"),
         ("holdout", {}, "cross-validation"),
         ("document", {"tumour_free": Path("x")}, "--tumour-free"),
+        ("document", {"epochs": 3, "loss": "dice_ce"}, "recipes as they are; loss"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(demo_data: Path, protocol, settings, said, monkeypatch):
@@ -163,7 +164,8 @@ def test_cross_validation_pools_the_folds_and_fills_the_model_card(
     planned = protocols.plan("cross-validation", demo_data)
     found = protocol_results.carry_out("cross-validation", planned, tmp_path, _silent)
     assert len(trained) == len(planned)
-    parts = [runs.evaluation(tmp_path / one.name) for one in planned if "unet-" in one.name[:5]]
+    tuned = [tmp_path / one.name / "tuned.json" for one in planned if one.config.model == "unet"]
+    parts = [runs.read_evaluation(path) for path in tuned]
     whole = found["all folds"]["unet"]["summary"]
     assert whole["slices"] == len(_fold_of(demo_data))
     assert whole["dice"] == pytest.approx(summary.pool(parts).summary["dice"])
@@ -175,9 +177,32 @@ def test_cross_validation_pools_the_folds_and_fills_the_model_card(
     monkeypatch.setattr(protocol_tables, "DOC", document)
     protocol_tables.main([str(tmp_path / "protocol.json")])
     text = document.read_text()
-    assert "**Cross-validation**, input 256 px, base 32, at most 300 epochs." in text
+    told = "**Cross-validation**, input 256 px, base 32, batches of 16, at most 300 epochs."
+    assert told in text
     assert "| unet, all folds |" in text
     assert "Not run yet" not in text
+
+
+def test_a_protocol_reports_at_the_threshold_that_suits_the_validation_slices(
+    demo_data: Path, tmp_path: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[set[int]] = []
+
+    def curve(segmenter, opened, numbers) -> None:
+        asked.append(set(numbers))
+
+    monkeypatch.setattr(tuning, "curve", curve)
+    monkeypatch.setattr(tuning, "best_threshold", lambda found, start: 0.35)
+    planned = protocols.plan("patient", demo_data, networks=["unet"])
+    found = protocol_results.carry_out("patient", planned, tmp_path, _silent)
+    split = runs.split(tmp_path / "unet")
+    assert asked == [set(split.val)]
+    run = found["runs"][0]
+    assert run["threshold"] == 0.35
+    assert run["summary"]["slices"] == len(split.test)
+    assert len(run["symmetries"]) == 8
+    assert {one["slices"] for one in run["symmetries"].values()} == {len(split.test)}
+    assert "eight symmetries: Dice 0." in protocol_results.table(found)
 
 
 def test_an_interrupted_protocol_says_that_it_is_not_complete(

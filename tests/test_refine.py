@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -97,3 +99,11 @@ def test_averaging_is_passed_on(mask: np.ndarray) -> None:
     refined.predict(Scan(pixels=mask.astype(np.float32)))
     refined.predict_many([Scan(pixels=mask.astype(np.float32))])
     assert painter.asked == [True, True]
+
+
+def test_a_threshold_tuned_without_averaging_is_not_used_with_it() -> None:
+    painter = Painter()
+    painter.config = replace(Painter.config, threshold=0.35)
+    assert Refined(painter).config.threshold == 0.35
+    averaged = Refined(painter, symmetries=True)
+    assert (averaged.config.threshold, averaged.config.size) == (0.5, 32)

@@ -87,3 +87,11 @@ def test_the_two_networks_are_compared(found):
     (sentence,) = report.difference(found)
     assert "mean difference in Dice -0.044" in sentence
     assert "by patient" in sentence
+
+
+def test_every_bar_is_told_with_what_was_reached(found):
+    lines = report.bars(found)
+    assert _row(lines, "Dice per image")[1:] == ["0.350, **not met**", "0.394, **not met**"]
+    assert _row(lines, "misses")[1] == "0.125, **not met**"
+    assert _row(lines, "worst symmetry")[1] == "0.061, **not met**"
+    assert _row(lines, "ResUNet at most")[1:] == ["-", "-0.044, met"]

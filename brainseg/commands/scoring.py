@@ -139,7 +139,7 @@ def _check(options: Namespace) -> None:
 
 def tune(options: Namespace) -> int:
     """Print Dice and false alarms of the validation slices at many thresholds."""
-    from brainseg import inference, tuning
+    from brainseg import inference, thresholds, tuning
     from brainseg.training.planning import open_data
 
     opened = open_data(options.data, options.tumour_free)
@@ -147,7 +147,7 @@ def tune(options: Namespace) -> int:
     samples = [sample for catalog in opened for sample in catalog.with_truth]
     numbers = _numbers(options, options.model, samples)
     found = tuning.curve(segmenter, opened, numbers, progress=progress("slice"))
-    best = tuning.best_threshold(found, tuning.START)
+    best = tuning.best_threshold(found, thresholds.START)
     if options.json:
         print_json({**asdict(found), "best": best})
         return 0
@@ -158,7 +158,7 @@ def tune(options: Namespace) -> int:
         mark = "  best" if level == best else ""
         print(f"threshold {level:.2f}  dice {_cell(dice)}  false_alarms {_cell(alarms)}{mark}")
     print(
-        f"best is the highest Dice without more false alarms than at {tuning.START:g}, if that "
+        f"best is the highest Dice without more false alarms than at {thresholds.START:g}, if that "
         f"gains {tuning.WORTH:g}; use it with --threshold"
     )
     return 0
