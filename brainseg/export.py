@@ -134,6 +134,9 @@ def _write_openvino(model: keras.Model, path: Path, *, half: bool) -> None:
         whole = Path(name) / path.name
         both.export(str(whole), format="openvino", verbose=False)
         exported = runtime.core().read_model(whole)
+        for result in exported.get_results():  # group norm leaves the sizes that it computes with
+            if result.get_output_partial_shape(0).rank.get_length() < 2:
+                exported.remove_result(result)
         runtime.openvino.save_model(exported, path, compress_to_fp16=half)
 
 

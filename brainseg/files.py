@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import psutil
+
+_number = itertools.count()  # of the temporary files of this process: threads share its pid
 
 
 def sync_folder(folder: Path) -> None:
@@ -23,7 +26,7 @@ def sync_folder(folder: Path) -> None:
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, flush it to disk and rename it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{next(_number)}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             write(file)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,22 +24,49 @@ _documents: dict[Path, tuple[tuple[int, int, int], dict[str, Any]]] = {}
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Say in one sentence that the system refuses a change in ``folder``.
+
+    Raises:
+        RunError: the disk is full, the folder is read-only, or the like.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"the run folder {folder} cannot be written: {error.strerror or error}; "
+            "make room or allow writing, then try again"
+        ) from error
+
+
 def create(config: RunConfig, split: Split, *, facts: Mapping[str, Any] | None = None) -> Path:
-    """Make a run folder with its ``config.json``, written once, and return it."""
+    """Make a run folder with its ``config.json``, written once, and return it.
+
+    Raises:
+        RunError: it cannot be written; nothing is left of it.
+    """
+    with writing(paths.runs()):
+        folder = _new_folder(config.model)
+    try:
+        with writing(folder):
+            write_config(folder, config, split, facts=facts)
+    except RunError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def _new_folder(model: str) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     paths.runs().mkdir(parents=True, exist_ok=True)
     for attempt in range(1000):
         suffix = f"-{attempt + 1}" if attempt else ""
-        folder = paths.runs() / f"{stamp}-{config.model}{suffix}"
-        try:
+        folder = paths.runs() / f"{stamp}-{model}{suffix}"
+        with contextlib.suppress(FileExistsError):
             folder.mkdir()
-            break
-        except FileExistsError:
-            continue
-    else:
-        raise RunError(f"no free name for a run in {paths.runs()}")
-    write_config(folder, config, split, facts=facts)
-    return folder
+            return folder
+    raise RunError(f"no free name for a run in {paths.runs()}")
 
 
 def write_config(
@@ -135,13 +163,18 @@ def label(run: Path) -> RunLabel:
 
 
 def set_label(run: Path, *, title: str | None = None, note: str | None = None) -> RunLabel:
-    """Change title or note (None leaves it) and return the label; control characters go."""
+    """Change title or note (None leaves it) and return the label; control characters go.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
     changed = label(run)
     if title is not None:
         changed = replace(changed, title=" ".join(_printable(title).split())[:MAX_TITLE])
     if note is not None:
         changed = replace(changed, note=_printable(note).strip()[:MAX_NOTE])
-    files.write_json(run / "label.json", asdict(changed))
+    with writing(run):
+        files.write_json(run / "label.json", asdict(changed))
     return changed
 
 

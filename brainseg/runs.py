@@ -6,11 +6,12 @@ while nobody holds the lock is lost.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 from brainseg import files, liveness, paths
@@ -30,6 +31,7 @@ from brainseg.run_folder import (
     split,
     write_config,
     write_evaluation,
+    writing,
 )
 from brainseg.run_log import append_event, events, history, mend_log
 from brainseg.training import queue
@@ -42,6 +44,7 @@ __all__ = [
     "config",
     "create",
     "delete",
+    "end",
     "evaluation",
     "events",
     "facts",
@@ -62,12 +65,15 @@ __all__ = [
     "stop_wish",
     "write_config",
     "write_evaluation",
+    "writing",
 ]
 
 STARTING_SECONDS = 10.0  # from the run folder to the lock it takes milliseconds
 SILENT_SECONDS = 600.0  # a batch, or the first compilation, on a busy machine takes less
 LEAVING_SECONDS = 20.0  # a worker that has said its last word still closes its backend
 EPOCH, NOW = "epoch", "now"  # how a run is asked to stop
+STARTING = ("opens the backend", "reads the slices")  # before the first batch
+FINISHING = "exports the network and measures it on the held-out slices"  # after the last epoch
 ALIVE = ("queued", "running", "stopping")
 
 
@@ -128,18 +134,31 @@ def _judge(
             new = abs(time.time() - since) < STARTING_SECONDS
             return ("queued", "starting") if new else ("lost", "it was never started")
         return "lost", _how_lost(run, state, since)
-    wish = stop_wish(run)
-    if wish is not None:
-        what = "finishes the epoch, then saves" if wish == EPOCH else "saves after this batch"
-        return "stopping", what
-    if state == "queued":
-        return "queued", "starting" if place is None else f"number {place} in the queue"
-    silent = _silent_seconds(run)
-    if silent is not None and silent > SILENT_SECONDS:
+    silent = None if state == "queued" else _silent_seconds(run)
+    if silent is not None and silent > SILENT_SECONDS:  # it hears no wish either
         minutes = f"{silent / 60:.0f} minutes"
         return "lost", f"no heartbeat for {minutes}, though its process is there: resume ends it"
-    newest = past[-1]
-    return state, newest.get("text") if newest["kind"] == "phase" else last.get("reason")
+    phase = _phase(past)
+    wish = stop_wish(run)
+    if wish is not None:
+        return "stopping", _how_it_stops(wish, state, phase)
+    if state == "queued":
+        return "queued", "starting" if place is None else f"number {place} in the queue"
+    return state, phase or last.get("reason")
+
+
+def _phase(past: tuple[dict[str, Any], ...]) -> str | None:
+    """Return what the run does that is not training an epoch, where that is its newest event."""
+    return past[-1].get("text") if past and past[-1]["kind"] == "phase" else None
+
+
+def _how_it_stops(wish: str, state: State, phase: str | None) -> str:
+    if phase == FINISHING:
+        again = "leaves soon; a resume exports and measures again"
+        return f"already finishing: {FINISHING}" if wish == EPOCH else again
+    if state == "queued" or (wish != EPOCH and phase in STARTING):
+        return "leaves before it begins"
+    return "finishes the epoch, then saves" if wish == EPOCH else "saves after this batch"
 
 
 def _how_lost(run: Path, state: State, since: float) -> str:
@@ -178,15 +197,20 @@ def list_runs() -> tuple[RunStatus, ...]:
     found = []
     if paths.runs().is_dir():
         for folder in paths.runs().iterdir():
-            with contextlib.suppress(RunError, KeyError, TypeError):
+            with suppress(RunError, KeyError, TypeError):
                 if not folder.name.startswith(".") and (folder / "config.json").is_file():
                     found.append(status(folder))
     return tuple(sorted(found, key=lambda s: (s.created, s.run_id), reverse=True))
 
 
 def request_stop(run: Path, *, now: bool = False) -> None:
-    """Ask the worker to save and leave: after this epoch, or (``now``) after this batch."""
-    files.write_text(run / "stop", NOW if now else EPOCH)
+    """Ask the worker to save and leave: after this epoch, or (``now``) after this batch.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    with writing(run):
+        files.write_text(run / "stop", NOW if now else EPOCH)
 
 
 def stop_wish(run: Path) -> str | None:
@@ -197,22 +221,39 @@ def stop_wish(run: Path) -> str | None:
         return None
 
 
+def end(run: Path) -> bool:
+    """Kill the worker that ``process.json`` names, if that very process still runs."""
+    worker = process_of(run)
+    if worker is None or not liveness.is_alive(worker):
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(worker.pid, SIGKILL)
+    deadline = time.monotonic() + LEAVING_SECONDS
+    while is_locked(run) and time.monotonic() < deadline:
+        time.sleep(0.02)  # its supervisor writes down how it ended
+    return True
+
+
 def delete(run: Path) -> None:
     """Remove a run for good: gone from every list at once, then file by file.
 
+    A worker that has hung (lost, though its process is there) is ended first.
+
     Raises:
-        RunError: a worker is still at it, or the folder is not a run.
+        RunError: a worker is still at it, the folder is not a run, or it cannot be written.
     """
     if not (run / "config.json").is_file():
         raise RunError(f"{run} is not a run folder")
-    leaving = 0.0 if status(run).state in ALIVE else LEAVING_SECONDS
-    held = liveness.take(run / "lock", seconds=leaving)
-    if held is None:
-        raise RunError(f"run {run.name} is still working: stop it first")
-    try:
-        aside = run.with_name(f".deleted-{run.name}")
-        run.rename(aside)
-        for left in run.parent.glob(".deleted-*"):  # what a kill left of an earlier one, too
-            shutil.rmtree(left, ignore_errors=True)
-    finally:
-        os.close(held)
+    state = status(run).state
+    if state == "lost":
+        end(run)
+    with writing(run):
+        held = liveness.take(run / "lock", seconds=0.0 if state in ALIVE else LEAVING_SECONDS)
+        if held is None:
+            raise RunError(f"run {run.name} is still working: stop it first")
+        try:
+            run.rename(run.with_name(f".deleted-{run.name}"))
+            for left in run.parent.glob(".deleted-*"):  # what a kill left of an earlier one, too
+                shutil.rmtree(left, ignore_errors=True)
+        finally:
+            os.close(held)

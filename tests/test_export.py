@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -52,6 +53,19 @@ def test_the_export_answers_as_the_model_does_with_features_beside(
     deepest = np.asarray(deepest)
     by_hand = np.concatenate([deepest.mean(axis=(1, 2)), deepest.std(axis=(1, 2))], axis=1)
     assert features == pytest.approx(by_hand, abs=1e-4)
+
+
+def test_a_network_with_group_norm_answers_as_the_model_does(
+    images: np.ndarray, tmp_path: Path
+) -> None:
+    model = models.build("unet", size=SIZE, base=8, depth=2, norm="group")
+    config = replace(CONFIG, architecture="unet", norm="group")
+    folder = export.write_network(model, tmp_path / "network", config, SPLIT)
+    batch = images[:5].astype(np.float32)[..., np.newaxis] / 255
+    probability, features = Segmenter.load(folder).infer(batch)
+    logits, expected = (np.asarray(a) for a in export.with_features(model)(batch, training=False))
+    assert np.allclose(probability, 1 / (1 + np.exp(-logits[..., 0])), atol=1e-5)
+    assert features == pytest.approx(expected, abs=1e-4)
 
 
 def test_everything_is_under_the_checksums_and_the_gate_is_there(folder: Path) -> None:

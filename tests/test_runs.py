@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from brainseg import liveness, run_folder, runs
+from brainseg import files, liveness, run_folder, runs
 from brainseg.errors import RunError
 from brainseg.training.recipes import recipe
 from brainseg.types import CaseScore, EpochRecord, Evaluation, RunLabel, Split
@@ -196,6 +201,92 @@ def test_a_heartbeat_that_stopped_under_a_held_lock_is_lost(
     for ago, state in ((1.0, "running"), (-5000.0, "running"), (5000.0, "lost")):
         (run / "heartbeat").write_text(f"{time.monotonic() - ago:020.3f}\n")
         assert runs.status(run).state == state
+
+
+def test_a_hung_worker_is_lost_also_when_a_stop_was_asked_for(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    runs.append_event(run, {"kind": "state", "state": "running", "time": time.time()})
+    runs.request_stop(run)
+    for ago, state in ((1.0, "stopping"), (5000.0, "lost")):
+        (run / "heartbeat").write_text(f"{time.monotonic() - ago:020.3f}\n")
+        assert runs.status(run).state == state
+    assert "resume ends it" in runs.status(run).reason
+
+
+def _hung(run: Path) -> subprocess.Popen[str]:
+    """A worker that holds the lock and does nothing more, silent for an hour."""
+    code = (
+        "import sys, time; from pathlib import Path; from brainseg import liveness; "
+        "liveness.take(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
+    )
+    words = [sys.executable, "-c", code, str(run / "lock")]
+    worker = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert worker.stdout
+    assert worker.stdout.readline() == "held\n"
+    files.write_json(run / "process.json", liveness.identify(worker.pid).to_dict())
+    runs.append_event(run, {"kind": "state", "state": "running", "time": time.time()})
+    (run / "heartbeat").write_text(f"{time.monotonic() - 3600:020.3f}\n")
+    return worker
+
+
+def test_delete_ends_a_worker_that_hangs_though_a_stop_was_asked_for(run: Path):
+    with _hung(run) as worker:
+        runs.request_stop(run)
+        begun = time.monotonic()
+        runs.delete(run)
+        assert time.monotonic() - begun < runs.LEAVING_SECONDS
+        assert worker.wait(10) == -signal.SIGKILL
+    assert not run.exists()
+
+
+def test_a_stop_while_it_finishes_promises_no_epoch(run: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    runs.append_event(run, {"kind": "state", "state": "running", "time": 1.0})
+    runs.append_event(run, {"kind": "phase", "text": runs.FINISHING, "time": 2.0})
+    runs.request_stop(run)
+    assert runs.status(run).reason.startswith("already finishing")
+    runs.request_stop(run, now=True)
+    assert "a resume exports and measures again" in runs.status(run).reason
+
+
+def test_a_stop_before_the_first_batch_leaves_before_it_begins(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    runs.request_stop(run, now=True)
+    assert (runs.status(run).state, runs.status(run).reason) == (
+        "stopping",
+        "leaves before it begins",
+    )
+    runs.append_event(run, {"kind": "state", "state": "running", "time": 1.0})
+    runs.append_event(run, {"kind": "phase", "text": runs.STARTING[0], "time": 2.0})
+    assert runs.status(run).reason == "leaves before it begins"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        runs.request_stop,
+        runs.delete,
+        lambda run: runs.set_label(run, title="x"),
+        lambda _: runs.create(recipe("quick", model="unet", data="x"), SPLIT),
+    ],
+    ids=["stop", "delete", "label", "create"],
+)
+def test_a_full_disk_is_one_sentence_whatever_was_asked_for(
+    run: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = sorted(run.parent.iterdir())
+    monkeypatch.setattr(files, "write_atomically", refuse)
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(RunError, match="cannot be written: No space left on device; make room"):
+        change(run)
+    assert sorted(run.parent.iterdir()) == before
 
 
 def test_a_second_look_reads_no_configuration_again(run: Path, monkeypatch: pytest.MonkeyPatch):

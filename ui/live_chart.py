@@ -8,6 +8,7 @@ figure), which flickers and loses the zoom. This components-v2 component hands t
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,15 @@ def plain(figure: go.Figure) -> dict[str, Any]:
     return sent
 
 
-def show(figure: dict[str, Any], key: str, alt: str) -> None:
+def show(figure: dict[str, Any], key: str, alt: str, *, of: Sequence[str]) -> None:
     """Draw a :func:`plain` figure, or turn the one drawn before under ``key`` into it.
 
-    ``alt`` says in words what it shows.
+    ``alt`` says in words what it shows. A zoom lasts as long as the axes mean the same and ``of``
+    names the same things; what is hidden stays hidden.
     """
     layout = {**figure["layout"], "uirevision": key}
+    across, up = layout["xaxis"], layout["yaxis"]
+    view = json.dumps([*of, across.get("title"), up.get("type")])
+    layout |= {"xaxis": {**across, "uirevision": view}, "yaxis": {**up, "uirevision": view}}
     told = {**figure, "layout": layout, "config": CONFIG, "alt": alt}
     _chart(key=key, data=told, height=layout["height"])  # kept free: nothing jumps when it comes

@@ -10,11 +10,19 @@ from typing import Any
 import streamlit as st
 
 from brainseg import networks, paths, runs
-from brainseg.errors import BrainsegError
+from brainseg.errors import BrainsegError, RunError
 from brainseg.training import planning, process, recipes
 from brainseg.training.recipes import RunConfig
 from brainseg.types import Split
-from ui import cache, frame, training_details, training_estimate, training_table, widgets
+from ui import (
+    cache,
+    frame,
+    training_actions,
+    training_details,
+    training_estimate,
+    training_table,
+    widgets,
+)
 from ui.training_words import NETWORKS
 
 CHOICES = {**NETWORKS, "both": "Both"}
@@ -31,6 +39,7 @@ TUNING_RATE = 0.1  # of the recipe's learning rate: trained weights want smaller
 @st.fragment
 def form() -> None:
     """Let the user choose, see what it amounts to and what it costs, and start."""
+    training_estimate.ask()
     try:
         configs = settings()
         split = divide(configs[0])
@@ -44,11 +53,12 @@ def form() -> None:
     st.code(commands(configs), language="bash", wrap_lines=True)
     if st.button("Start training", type="primary", icon=":material/play_arrow:",
                  key="train.start"):  # fmt: skip
-        try:
-            started = launch(configs)
-        except BrainsegError as error:
-            frame.refuse(error)
+        started, refusals = launch(configs)
+        if not started:
+            frame.refuse(RunError("; ".join(refusals)))
             return
+        if refusals:
+            st.session_state[training_actions.REFUSED] = "; ".join(refusals)
         training_table.choose(*started)
         st.session_state[STARTED] = st.session_state.get(STARTED, 0) + 1
         st.rerun()
@@ -64,7 +74,7 @@ def settings() -> list[RunConfig]:
     with left:
         name = st.segmented_control(
             "Recipe", recipes.RECIPES, default="quick", required=True, key="train.recipe",
-            format_func=str.capitalize,
+            format_func=str.capitalize, persist_state="session",
         )  # fmt: skip
         st.caption(recipes.SUMMARIES[name])
         base = recipes.recipe(name, model="unet", data="")
@@ -74,7 +84,7 @@ def settings() -> list[RunConfig]:
         with st.container(horizontal=True):
             network = st.segmented_control(
                 "Network", tuple(CHOICES), default="unet", required=True, key="train.network",
-                format_func=CHOICES.__getitem__,
+                format_func=CHOICES.__getitem__, persist_state="session",
                 help="Both: two runs, one after the other, with the same settings and split.",
             )  # fmt: skip
             models = tuple(NETWORKS) if network == "both" else (network,)
@@ -99,13 +109,15 @@ def _epochs(base: RunConfig) -> int:
     offered = [*sorted({base.epochs, 75, 300}), OTHER]
     chosen = st.segmented_control(
         "Epochs", offered, default=base.epochs, required=True, key=f"train.{base.recipe}.epochs",
+        persist_state="session",
         help="The most there will be: early stopping may end the run before.",
     )  # fmt: skip
     if chosen != OTHER:
         return int(chosen)
     return st.number_input(
-        "How many epochs", 1, 10_000, 10, key=f"train.{base.recipe}.other", width=160
-    )
+        "How many epochs", 1, 10_000, 10, key=f"train.{base.recipe}.other", width=160,
+        persist_state="session",
+    )  # fmt: skip
 
 
 def _pick_start(models: tuple[str, ...]) -> str:
@@ -118,6 +130,7 @@ def _pick_start(models: tuple[str, ...]) -> str:
         offered += [ref.name for ref in found if ref.kind == "run" and _model_of(ref) == models[0]]
     return st.selectbox(
         "Start from", offered, key=f"train.start_from.{'+'.join(models)}", width=190,
+        persist_state="session",
         help="Trained weights are tuned further, in steps a tenth as large.",
         format_func=lambda name: name if name in (NEW, SHIPPED) else f"Run {name}",
     )  # fmt: skip
@@ -183,13 +196,17 @@ def commands(configs: list[RunConfig]) -> str:
     return "\n".join(recipes.command(config) for config in configs)
 
 
-def launch(configs: list[RunConfig]) -> list[str]:
-    """Create and start a run per configuration and return their ids.
+def launch(configs: list[RunConfig]) -> tuple[list[str], list[str]]:
+    """Make and start a run per configuration; return the ids, and why others were not started.
 
     Workers wait for each other, so that runs train one after the other.
     """
     training_estimate.cancel(configs)
-    folders = [planning.new_run(config) for config in configs]
-    for folder in folders:
-        process.start(folder)
-    return [folder.name for folder in folders]
+    started: list[str] = []
+    refusals: list[str] = []
+    for config in configs:
+        try:
+            started.append(process.launch(config).name)
+        except BrainsegError as error:
+            refusals.append(f"{NETWORKS[config.model]} was not started: {error}")
+    return started, refusals

@@ -9,7 +9,7 @@ import streamlit as st
 
 from brainseg import run_export, runs
 from brainseg.errors import BrainsegError
-from brainseg.training import process
+from brainseg.training import process, watch
 from brainseg.types import RunStatus
 from ui import frame, training_news, training_table
 from ui.training_words import ALIVE, name_of
@@ -24,11 +24,9 @@ def show(run_id: str) -> None:
     status = runs.status(run)
     if REFUSED in st.session_state:
         st.error(frame.plain(st.session_state.pop(REFUSED)), icon=":material/error:")
-    st.session_state[training_news.ASKING] = False  # whatever was open closed with this drawing
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _stop_or_resume(run, status)
         if st.button("Name and note", icon=":material/edit:", key="train.label.open"):
-            st.session_state[training_news.ASKING] = True
             _name_and_note(run_id)
         _download(run)
         if status.state not in ALIVE and st.button(
@@ -41,11 +39,18 @@ def show(run_id: str) -> None:
 
 
 def _stop_or_resume(run: Path, status: RunStatus) -> None:
+    doing = watch.doing(run)
     if status.state == "queued":
         words = "Cancel the start" if status.queue_place is None else "Leave the queue"
         st.button(
-            words, icon=":material/stop:", key="train.stop.epoch", on_click=_stop,
-            args=(run.name, False),
+            words, icon=":material/stop:", key="train.stop.start", on_click=_stop,
+            args=(run.name, True),
+        )  # fmt: skip
+    elif doing == runs.FINISHING and status.state in ("running", "stopping"):
+        st.button(
+            "Stop now", icon=":material/stop:", key="train.stop.now", on_click=_stop,
+            args=(run.name, True), disabled=runs.stop_wish(run) == runs.NOW,
+            help="All epochs are done. A resume exports the network and measures it again.",
         )  # fmt: skip
     elif status.state == "running":
         with st.popover("Stop", icon=":material/stop:", key="train.stop"):
@@ -87,8 +92,9 @@ def _resume(run_id: str) -> None:
     _do(lambda: process.resume(runs.find(run_id)))
 
 
-@st.dialog("Stop in the middle of the epoch?", icon=":material/stop:")
+@st.dialog("Stop in the middle of the epoch?", icon=":material/stop:", on_dismiss="rerun")
 def _ask_to_stop(run_id: str) -> None:
+    st.session_state[training_news.ASKING] = True
     st.markdown(
         "It saves after this batch and leaves. This epoch gets no point on the curves until the "
         "run is resumed; then it goes on with the very next batch."
@@ -105,6 +111,7 @@ def _ask_to_stop(run_id: str) -> None:
 
 @st.dialog("Name and note", icon=":material/edit:", on_dismiss="rerun")
 def _name_and_note(run_id: str) -> None:
+    st.session_state[training_news.ASKING] = True
     run = runs.find(run_id)
     label = runs.label(run)
     with st.form("train.label", border=False):
@@ -141,8 +148,9 @@ def _delete(run_id: str) -> None:
     _do(lambda: runs.delete(runs.find(run_id)))
 
 
-@st.dialog("Delete this run?", icon=":material/delete:")
+@st.dialog("Delete this run?", icon=":material/delete:", on_dismiss="rerun")
 def _ask_to_delete(run_id: str) -> None:
+    st.session_state[training_news.ASKING] = True
     name = frame.plain(name_of(run_id))
     st.markdown(f"**{name}** goes with its weights, curves and pictures. This is for good.")
     with st.container(horizontal=True):

@@ -13,7 +13,7 @@ from brainseg import runs
 from brainseg.errors import RunError
 from brainseg.training import watch
 from ui import charts, live_chart, training_table
-from ui.training_words import NETWORKS, name_of
+from ui.training_words import config_of, name_of
 
 COLOURS = "train.colours"  # run id -> the colour that it keeps while this session lasts
 DEFINITIONS = (
@@ -22,11 +22,13 @@ DEFINITIONS = (
     "not learn from. **Dotted**: training. **Faint**: as measured, under its smoothed line. "
     "**Ring**: the best epoch, whose weights are kept, {best} Drag to zoom, double-click for all."
 )
+OUTLINES = {"unet": "UNet: blue outline", "resunet": "ResUNet: orange outline"}
 AXES = {"epoch": "Epoch", "time": "Training time"}
 MONITORS = {
     "val_dice_loss": "by the lowest validation Dice loss (1 - Dice of the probabilities).",
     "val_dice": "by the highest validation Dice.",
 }
+UNKNOWN_MONITOR = "as the run's own version chose it."
 
 
 def show(run_ids: Sequence[str]) -> None:
@@ -42,9 +44,10 @@ def show(run_ids: Sequence[str]) -> None:
             st.markdown(f"**{title}**")
             last = [f"{c.label}: {getattr(c.records[-1], 'val_' + metric):.3f}" for c in curves]
             drawn = _figure(identity, metric, axis, smoothing, log, _curves=curves)
-            live_chart.show(drawn, f"train.{metric}", f"{title}. {'; '.join(last)}")
-    best = MONITORS[runs.config(runs.find(run_ids[0])).monitor]
-    st.caption(DEFINITIONS.format(best=best))
+            alt = f"{title}. {'; '.join(last)}"
+            live_chart.show(drawn, f"train.{metric}", alt, of=run_ids)
+    config = config_of(run_ids[0])
+    st.caption(DEFINITIONS.format(best=MONITORS[config.monitor] if config else UNKNOWN_MONITOR))
     training_table.side_by_side(run_ids)
 
 
@@ -68,14 +71,15 @@ def _controls() -> tuple[charts.Axis, float, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         axis = st.segmented_control(
             "Horizontal axis", tuple(AXES), default="epoch", required=True,
-            key="train.axis", format_func=AXES.__getitem__,
+            key="train.axis", format_func=AXES.__getitem__, persist_state="session",
         )  # fmt: skip
         scale = st.segmented_control(
             "Loss axis", ("linear", "log"), default="linear", required=True, key="train.scale",
-            format_func=str.capitalize,
+            format_func=str.capitalize, persist_state="session",
         )  # fmt: skip
         smoothing = st.slider(
             "Smoothing", 0.0, 0.95, 0.6, 0.05, key="train.smoothing", width=200,
+            persist_state="session",
             help="Weight of the past in an exponential mean, with its start corrected; 0: none.",
         )  # fmt: skip
     return ("time" if axis == "time" else "epoch"), smoothing, scale == "log"
@@ -117,11 +121,10 @@ def previews(run: Path, *, alive: bool) -> None:
     for number, path in enumerate(watch.previews(run, epoch), start=1):
         alt = f"Validation slice {number} after epoch {epoch}"
         grid.image(_inline(path), width="stretch", alt=alt)
-    model = runs.config(run).model
-    colour = {"unet": "blue", "resunet": "orange"}[model]
+    config = config_of(run)
+    whose = OUTLINES[config.model] if config else "The network: the other outline"
     st.caption(
-        f"Truth: yellow dashes, drawn on top. {NETWORKS[model]}: {colour} outline, at probability "
-        f"0.5, after epoch {epoch}."
+        f"Truth: yellow dashes, drawn on top. {whose}, at probability 0.5, after epoch {epoch}."
     )
 
 
@@ -135,12 +138,14 @@ def _choose_epoch(key: str, epochs: Sequence[int], *, alive: bool) -> int:
         return epochs[0]
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         following = alive and st.toggle(
-            "Newest epoch", True, key=f"{key}.follow",
+            "Newest epoch", True, key=f"{key}.follow", persist_state="session",
             help="On: the pictures follow the training. Off: choose an epoch.",
         )  # fmt: skip
         if following or st.session_state.get(key) not in epochs:
             st.session_state[key] = epochs[-1]
-        return st.select_slider("Epoch", epochs, key=key, disabled=following)
+        return st.select_slider(
+            "Epoch", epochs, key=key, disabled=following, persist_state="session"
+        )
 
 
 def _inline(path: Path) -> str:

@@ -14,12 +14,9 @@ from brainseg.types import Split
 from ui import frame, training_news
 from ui.training_words import NETWORKS, duration, roughly
 
+MEASURING = "train.measuring"  # the keys of what this session has begun to measure
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 LONG_SECONDS = 2 * 3600.0  # beyond this a word about faster ways is in place
-
-
-@st.cache_data(ttl=60, show_spinner=False)
-def _device() -> str:
-    return hardware.describe()
 
 
 @st.cache_resource(show_spinner=False)
@@ -29,12 +26,13 @@ def _jobs() -> dict[str, Job]:
 
 def show(configs: Sequence[RunConfig], split: Split) -> None:
     """Say what training runs on here and how long it would take, or offer to measure it."""
-    st.markdown(f":material/memory: Trains on {frame.plain(_device())}.")
+    st.markdown(f":material/memory: Trains on {frame.plain(hardware.describe())}.")
+    _say_what_is_unused()
     found = {config: estimate.known(config) for config in configs}
     missing = [config for config, measured in found.items() if measured is None]
-    job = _jobs().get(_key(configs))
+    job = _jobs().get(estimate.key_of(configs))
     if not missing:
-        _jobs().pop(_key(configs), None)
+        _jobs().pop(estimate.key_of(configs), None)
         st.markdown(":material/timer: " + sentence(found, split))
     elif job is not None and job.running:
         st.fragment(_watch, run_every=1)(configs)
@@ -42,35 +40,69 @@ def show(configs: Sequence[RunConfig], split: Split) -> None:
         _offer(configs, missing, job)
 
 
+def ask() -> None:
+    """Ask the backend, where that takes a while, whether it can use the GPUs that are here."""
+    if not hardware.is_asked():
+        with st.spinner(f"Asks {_backend()} whether it can use the GPU"):
+            hardware.backend_gpus()
+
+
+def _backend() -> str:
+    return BACKENDS.get(hardware.backend(), hardware.backend())
+
+
+def _say_what_is_unused() -> None:
+    found = hardware.unused()
+    if not found:
+        return
+    helps = "install it with CUDA"
+    if hardware.backend() == "tensorflow":
+        helps = "start the app with `make run GPU=1`, which installs what is missing"
+    st.warning(
+        f"{frame.plain(found)} is not used: {_backend()} as it is installed here cannot. To train "
+        f"on the GPU, {helps}.",
+        icon=":material/memory:",
+    )
+
+
 def cancel(configs: Sequence[RunConfig]) -> None:
-    """End the measuring of these, if it is under way: they are about to be trained."""
-    job = _jobs().pop(_key(configs), None)
+    """End the measuring of these, and all that this session began: a training is to start."""
+    for key in {estimate.key_of(configs), *st.session_state.pop(MEASURING, ())}:
+        _end(key)
+
+
+def _end(key: str) -> None:
+    job = _jobs().pop(key, None)
     if job is not None:
         job.cancel()
 
 
-def _key(configs: Sequence[RunConfig]) -> str:
-    return "+".join(estimate.key(config) for config in configs)
+def _begin(key: str, missing: Sequence[RunConfig]) -> None:
+    for other, job in list(_jobs().items()):
+        if not job.running:  # nobody has asked how it went
+            _jobs().pop(other, None)
+    _jobs()[key] = estimate.start(missing)
+    st.session_state[MEASURING] = [*st.session_state.get(MEASURING, ()), key]
 
 
 def _offer(configs: Sequence[RunConfig], missing: list[RunConfig], job: Job | None) -> None:
     if job is not None:
-        _jobs().pop(_key(configs))
+        _jobs().pop(estimate.key_of(configs), None)
         st.warning(f"It could not be measured: {frame.plain(job.problem())}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Measure how long it takes", icon=":material/timer:", key="train.estimate"):
-            _jobs()[_key(configs)] = estimate.start(missing)
+            _begin(estimate.key_of(configs), missing)
             st.rerun(scope="app")
         st.caption("Runs a few steps of exactly this in a process of its own: about a minute.")
-    if _device().startswith("CPU"):
+    if hardware.describe().startswith("CPU"):
         st.caption(
-            "No GPU was found. The quick recipe is made for that; the other two take hours or days."
+            "The quick recipe is made for training without a GPU; the other two take hours or days."
         )
 
 
 def _watch(configs: Sequence[RunConfig]) -> None:
     """Show how far the measuring is; called again every second while it lasts."""
-    job = _jobs().get(_key(configs))
+    job = _jobs().get(estimate.key_of(configs))
     if job is None or not job.running:
         training_news.redraw()
         return
@@ -81,7 +113,7 @@ def _watch(configs: Sequence[RunConfig]) -> None:
         seconds = duration(time.monotonic() - job.begun)
         st.progress(float(told.get("share", 0.0)), text=f"{text} · {seconds}")
         if st.button("Cancel", icon=":material/close:", key="train.estimate.cancel"):
-            cancel(configs)
+            _end(estimate.key_of(configs))
             st.rerun(scope="app")
 
 

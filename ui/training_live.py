@@ -17,7 +17,15 @@ from brainseg.errors import BrainsegError
 from brainseg.training import hardware, watch
 from brainseg.types import EpochRecord, RunStatus
 from ui import frame, training_actions, training_curves, training_news
-from ui.training_words import ALIVE, BADGES, duration, name_of, what_next
+from ui.training_words import (
+    ALIVE,
+    BADGES,
+    config_of,
+    duration,
+    name_of,
+    unreadable,
+    what_next,
+)
 
 POLL_SECONDS = 2.0
 LOG_LINES = 40
@@ -27,6 +35,9 @@ def show(run_id: str, others: Sequence[str], statuses: Sequence[RunStatus]) -> N
     """Show the watched run with others over it; polls only while some run is alive."""
     alive = {status.run_id for status in statuses if status.state in ALIVE}
     st.fragment(_standing, run_every=POLL_SECONDS if alive else None)(run_id)
+    problem = unreadable(runs.find(run_id))
+    if problem:
+        st.warning(frame.plain(f"{name_of(run_id)}: {problem}"), icon=":material/link_off:")
     training_actions.show(run_id)
     drawn = alive & {run_id, *others}
     st.fragment(_picture, run_every=POLL_SECONDS if drawn else None)(run_id, tuple(others))
@@ -116,7 +127,7 @@ def _effort(
 
 @st.cache_data(ttl=4, show_spinner=False)
 def _gpus() -> tuple[hardware.Gpu, ...]:
-    return hardware.gpus()
+    return () if hardware.describe().startswith("CPU") else hardware.gpus()
 
 
 def _what_happened(status: RunStatus) -> None:
@@ -169,7 +180,8 @@ def _numbers(status: RunStatus, history: Sequence[EpochRecord]) -> None:
 
 
 def _patience(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> None:
-    stands = watch.patience(runs.config(run), history)
+    config = config_of(run)
+    stands = watch.patience(config, history) if config else None
     if stands is None or status.state not in ALIVE:
         return
     text = f"Patience: {stands.left} of {stands.allowed} epochs left"

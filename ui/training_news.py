@@ -11,13 +11,13 @@ from brainseg import paths, runs
 from brainseg.errors import BrainsegError
 from brainseg.types import RunStatus
 from ui import cache, frame
-from ui.training_words import ALIVE, name_of
+from ui.training_words import ALIVE, config_of, name_of
 
 STATES = "train.states"  # run id -> state at the last look
 FOLDERS = "train.folders"  # how many run folders there were
 ENDED = "train.ended"  # run ids whose end was not announced yet
 LINES = "train.news"  # run ids whose line stands until it is dismissed
-ASKING = "train.asking"  # whether the dialog is open into which one types
+ASKING = "train.asking"  # whether a dialog is open
 _SECONDS = 5.0  # between two looks from another screen
 
 
@@ -36,7 +36,7 @@ def look() -> None:
 def redraw() -> None:
     """Draw the whole screen again from within a fragment that is polled.
 
-    Not while a note is being typed: its dialog would close. The next poll asks again.
+    Not while a dialog is open: it would close. The next poll asks again.
     """
     if not st.session_state.get(ASKING):
         st.rerun(scope="app")
@@ -88,7 +88,11 @@ def _pass_by() -> None:
 
 
 def remember(statuses: Sequence[RunStatus]) -> None:
-    """Keep the states as the screen shows them now; what changed since the last time is news."""
+    """Keep the states as the screen shows them now; what changed since the last time is news.
+
+    Called whenever the whole screen is drawn, which closes any dialog.
+    """
+    st.session_state[ASKING] = False
     known: dict[str, str] = st.session_state.get(STATES, {})
     for status in statuses:
         if known.get(status.run_id) in ALIVE and status.state not in ALIVE:
@@ -126,7 +130,9 @@ def links(run: Path) -> None:
     ref = refs.get(run / "network")
     if ref is None:
         return
-    config = runs.config(run)
+    config = config_of(run)
+    if config is None:
+        return
     data = next((d.label for d in cache.datasets() if Path(d.root) == Path(config.data)), None)
     shipped = next((r.label for r in refs.values() if r.name == config.model), None)
     wanted = {

@@ -8,15 +8,16 @@ from functools import partial
 
 import streamlit as st
 
-from brainseg import runs
+from brainseg import paths, runs
 from brainseg.errors import RunError
 from brainseg.types import RunStatus
-from ui.training_words import ALIVE, NETWORKS, name_of
+from ui.training_words import ALIVE, NETWORKS, config_of, name_of, unreadable
 
 RUN = "train.run"  # in the address
 WATCHED = "train.watched"  # the widget
 WITH = "train.with"  # both
 CLICKED = "train.clicked"  # the run of a row that was clicked, until the screen is drawn for it
+LISTS = "train.lists"  # how often a run was chosen elsewhere: the table then begins anew
 LAST = "train.last"  # what this session saw last: another screen drops widgets and address
 _SECONDS = 5  # between two looks at the table while something lives
 
@@ -34,10 +35,12 @@ def pick_runs(statuses: Sequence[RunStatus]) -> tuple[str, list[str]]:
     The address always names them, chosen here or not: a reload after a newer run has started shows
     the same. A bound widget would leave its default out of the address, and what a program chose.
     """
-    if CLICKED in st.session_state:
-        choose(st.session_state.pop(CLICKED))
     names = [status.run_id for status in statuses]
     last, *last_over = st.session_state.get(LAST, [None])
+    clicked = st.session_state.pop(CLICKED, None)
+    if clicked is not None:
+        kept = st.session_state.get(WITH, last_over)
+        choose(clicked, *(name for name in kept if name != clicked))
     if st.session_state.get(WATCHED) not in names:
         asked = st.query_params.get(RUN, last)
         st.session_state[WATCHED] = asked if asked in names else names[0]
@@ -55,6 +58,8 @@ def pick_runs(statuses: Sequence[RunStatus]) -> tuple[str, list[str]]:
         st.query_params[RUN] = run_id
     if st.query_params.get_all(WITH) != chosen:
         st.query_params[WITH] = chosen
+    if run_id not in (last, clicked):
+        st.session_state[LISTS] = st.session_state.get(LISTS, 0) + 1
     st.session_state[LAST] = [run_id, *chosen]
     return run_id, list(chosen)
 
@@ -71,13 +76,16 @@ def _table() -> None:
         st.rerun()
     statuses = runs.list_runs()
     run_ids = [status.run_id for status in statuses]
-    key = f"train.table.{hash(tuple(run_ids))}"  # another list begins with no row chosen
+    watched = [n for n, run_id in enumerate(run_ids) if run_id == st.session_state[LAST][0]]
+    # Another list, or a run chosen elsewhere: a table that begins with the watched run ticked.
+    key = f"train.table.{hash(tuple(run_ids))}.{st.session_state.get(LISTS, 0)}"
     st.dataframe(
         [_row(status) for status in statuses],
         hide_index=True,
         key=key,
         on_select=partial(_click, key, run_ids),
-        selection_mode="single-row",
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": watched}},
         column_config={
             "Run": st.column_config.TextColumn(width="medium"),
             "Epoch": st.column_config.TextColumn(width="small"),
@@ -96,24 +104,24 @@ def _table() -> None:
 
 def _click(key: str, run_ids: Sequence[str]) -> None:
     rows = st.session_state[key].selection.rows
-    if rows:
+    if rows and run_ids[rows[0]] != st.session_state[LAST][0]:
         st.session_state[CLICKED] = run_ids[rows[0]]
 
 
 def _row(status: RunStatus) -> dict[str, object]:
-    run = runs.find(status.run_id)
-    config, label = runs.config(run), runs.label(run)
+    run = paths.runs() / status.run_id  # perhaps deleted meanwhile
+    config, label = config_of(run), runs.label(run)
     return {
         "Run": label.title or status.run_id,
         "State": status.state,
-        "Network": NETWORKS[config.model],
-        "Recipe": config.recipe,
-        "Data": config.data.rstrip("/").rsplit("/", 1)[-1],
+        "Network": NETWORKS[config.model] if config else None,
+        "Recipe": config.recipe if config else None,
+        "Data": config.data.rstrip("/").rsplit("/", 1)[-1] if config else None,
         "Epoch": f"{status.epoch} / {status.epochs}",
         "Best Dice": status.best_dice,
         "Best epoch": status.best_epoch,
         "Created": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(status.created)),
-        "Note": label.note,
+        "Note": label.note if config else unreadable(run),
     }
 
 
@@ -140,8 +148,7 @@ def side_by_side(run_ids: Sequence[str]) -> None:
 
 def _numbers(run_id: str) -> dict[str, object] | None:
     try:
-        run = runs.find(run_id)
-        history, config = runs.history(run), runs.config(run)
+        history, config = runs.history(runs.find(run_id)), config_of(run_id)
     except RunError:
         return None
     if not history:
@@ -150,7 +157,7 @@ def _numbers(run_id: str) -> dict[str, object] | None:
     best = next((record for record in reversed(history) if record.best), last)
     return {
         "Run": name_of(run_id),
-        "Network": NETWORKS[config.model],
+        "Network": NETWORKS[config.model] if config else None,
         "Best Dice": best.val_dice,
         "at epoch": best.epoch,
         "Epochs": last.epoch,

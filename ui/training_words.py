@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from brainseg import runs
-from brainseg.errors import RunError
+from brainseg.errors import ConfigError, RunError
+from brainseg.training.recipes import RunConfig
 from brainseg.types import RunStatus
 
 ALIVE = runs.ALIVE
@@ -53,6 +56,23 @@ def name_of(run_id: str) -> str:
         return runs.label(runs.find(run_id)).title or run_id
     except RunError:
         return run_id
+
+
+def config_of(run: Path | str) -> RunConfig | None:
+    """Return how a run is set up, None where this version cannot read it: :func:`unreadable`."""
+    try:
+        return runs.config(runs.find(str(run)))
+    except (ConfigError, RunError, TypeError, ValueError):
+        return None
+
+
+def unreadable(run: Path) -> str | None:
+    """Return why this version cannot read how a run is set up, None where it can."""
+    try:
+        runs.config(run)
+    except (ConfigError, RunError, TypeError, ValueError) as error:
+        return f"this version cannot read how it is set up: {error}"
+    return None
 
 
 def what_next(status: RunStatus) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,16 @@ def settings_of(options: Namespace) -> dict[str, Any]:
 def train(options: Namespace) -> int:
     """Train in this terminal, or in the background."""
     run = _run_to_train(options)
-    if options.background:
-        pid = process.resume(run) if options.resume else process.start(run)
-        print(f"{run.name} (pid {pid})")
-        return 0
     if options.resume:
         process.clear_way(run)
+    refused = nullcontext() if options.resume else process.gone_if_refused(run)
+    with refused:
+        if options.background:
+            print(f"{run.name} (pid {process.start(run)})")
+            return 0
+        claimed = process.claim(run)
     print(f"run folder {run}", flush=True)
-    return supervisor.run_here(run)
+    return supervisor.supervise(claimed)
 
 
 def _run_to_train(options: Namespace) -> Path:

@@ -63,8 +63,7 @@ def commit(folder: Path, arrays: Arrays, state: Mapping[str, Any], *, pointer: s
     check_finite(arrays)
     folder.mkdir(exist_ok=True)
     check_room(folder, sum(array.nbytes for array in arrays.values()))
-    stem = _stem(pointer)
-    name = f"{stem}-{state['epoch']:05d}-{state['batch']:06d}.npz"
+    name = _new_name(folder, pointer, state)
 
     told = np.frombuffer(json.dumps(dict(state)).encode(), np.uint8)
     whole: dict[str, Any] = {**arrays, _STATE: told}
@@ -74,13 +73,21 @@ def commit(folder: Path, arrays: Arrays, state: Mapping[str, Any], *, pointer: s
 
     files.write_atomically(folder / name, write)
     entry = {"file": name, "sha256": files.sha256(folder / name), "state": dict(state)}
-    previous = _generations(folder, pointer)
-    kept = [entry, *[old for old in previous if old["file"] != name][:1]]
+    previous = [e for e in _generations(folder, pointer) if (folder / e["file"]).is_file()]
+    kept = [entry, *previous[:1]]
     files.write_json(folder / pointer, kept)
     names = {one["file"] for one in kept}
-    for path in folder.glob(f"{stem}-*.npz"):
+    for path in _stored(folder, pointer):
         if path.name not in names:
             path.unlink(missing_ok=True)
+
+
+def _new_name(folder: Path, pointer: str, state: Mapping[str, Any]) -> str:
+    """Return a name that no generation has: the same batch may be saved again after a resume."""
+    place = f"{_stem(pointer)}-{state['epoch']:05d}-{state['batch']:06d}"
+    there = folder.glob(f"{place}-[0-9][0-9][0-9][0-9].npz")
+    number = max((int(path.stem[-4:]) for path in there), default=0) + 1
+    return f"{place}-{number:04d}.npz"
 
 
 def _stem(pointer: str) -> str:
@@ -125,7 +132,7 @@ def _candidates(folder: Path, pointer: str) -> Iterator[tuple[Path, dict[str, An
     named = [(folder / Path(entry["file"]).name, entry) for entry in _generations(folder, pointer)]
     yield from named
     others = set(_stored(folder, pointer)) - {path for path, _ in named}
-    for path in sorted(others, reverse=True):
+    for path in sorted(others, key=lambda path: path.stem, reverse=True):
         yield path, None
 
 

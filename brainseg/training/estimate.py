@@ -12,6 +12,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -54,6 +55,11 @@ def key(config: RunConfig) -> str:
     decisive = {name: value for name, value in config.to_dict().items() if name not in _FREE}
     named = json.dumps([decisive, hardware.describe(), __version__], sort_keys=True)
     return hashlib.sha256(named.encode()).hexdigest()[:20]
+
+
+def key_of(configs: Sequence[RunConfig]) -> str:
+    """Return a name for everything that decides the time of several configurations."""
+    return "+".join(key(config) for config in configs)
 
 
 def known(config: RunConfig) -> Measurement | None:
@@ -128,7 +134,7 @@ def start(configs: Sequence[RunConfig]) -> Job:
     words = ["estimate", *words[1:], "--json"]
     for other in configs[1:]:
         words += ["--also", other.model]
-    report = paths.cache() / "estimates" / f"{key(configs[0])}.log"
+    report = paths.cache() / "estimates" / f"{key_of(configs)}.log"
     report.parent.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"BRAINSEG_HOME": str(paths.home()), "PYTHONUNBUFFERED": "1"}
     search = [str(paths.PACKAGE.parent), environment.get("PYTHONPATH", "")]
@@ -141,4 +147,6 @@ def start(configs: Sequence[RunConfig]) -> Job:
             )  # fmt: skip
     except OSError as error:
         raise RunError(f"no process could be started: {error.strerror}") from error
+    # Waited for even if nobody looks again: else its end would stay in the list of processes.
+    threading.Thread(target=process.wait, daemon=True).start()
     return Job(process=process, report=report, begun=time.monotonic())

@@ -1,7 +1,8 @@
 """The end of a training: its best weights become the network that prediction uses.
 
 TensorFlow writes the network for every backend, so that it is the same one. A run that trained with
-another lets a process of its own do it: ``python -m brainseg.training.finish RUN``.
+another lets a process of its own do it: ``python -m brainseg.training.finish RUN``. With ``--last``
+that takes the last epoch instead of the best, as the shipped networks do (docs/MODEL_CARD.md).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from brainseg.training.fit import Data
 from brainseg.training.prepare import load_data
 
 
-def export_best(run: Path, model: keras.Model, data: Data) -> None:
-    """Put the best weights of ``run`` into its ``model`` and export that.
+def export_best(run: Path, model: keras.Model, data: Data, *, last: bool = False) -> None:
+    """Put the best or the ``last`` weights of ``run`` into its ``model`` and export that.
 
     Raises:
         RunError: with another backend than TensorFlow, where that cannot be opened.
@@ -30,14 +31,16 @@ def export_best(run: Path, model: keras.Model, data: Data) -> None:
     if keras.backend.backend() != "tensorflow":
         _ask_tensorflow(run)
         return
-    arrays, _ = checkpoint.load(run / "checkpoint", checkpoint.BEST)
+    config = runs.config(run)
+    arrays, _ = checkpoint.load(run / "checkpoint", checkpoint.LATEST if last else checkpoint.BEST)
+    part = "average" if last and config.ema_decay else "model"
     for i, variable in enumerate(model.variables):
-        variable.assign(arrays[f"model/{i:03d}"])
+        variable.assign(arrays[f"{part}/{i:03d}"])
     export.export_network(
         model,
         run / "network",
         name=run.name,
-        config=runs.config(run),
+        config=config,
         split=runs.split(run),
         heads=GateSlices.spread(data.images, data.train, data.val),
     )
@@ -61,7 +64,7 @@ def main() -> None:
     config = runs.config(run)
     devices.prepare(config.threads)
     data = load_data(config, runs.split(run)).data
-    export_best(run, export.untrained(config), data)
+    export_best(run, export.untrained(config), data, last="--last" in sys.argv[2:])
 
 
 if __name__ == "__main__":

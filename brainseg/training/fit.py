@@ -47,7 +47,6 @@ class Progress:
     dice_sum: float = 0.0
     accuracy_sum: float = 0.0
     best: float | None = None
-    best_epoch: int = 0
     wait: int = 0
 
 
@@ -141,6 +140,7 @@ class Trainer:
         record = state.pop("record")
         if record:
             self.reporter.make_sure_of(EpochRecord(**record))
+        state.pop("best_epoch", None)  # in checkpoints of earlier versions; nobody read it
         self.progress = Progress(**state)
 
     def _save_best(self) -> None:
@@ -167,6 +167,12 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.check_room(self.folder, sum(array.nbytes for array in self._arrays().values()))
         try:
+            return self._train(data, batches)
+        except DivergedError as error:
+            raise DivergedError(self._what_is_left(error)) from error
+
+    def _train(self, data: Data, batches: Batches) -> bool:
+        try:
             while not self._is_done():
                 self._train_epoch(batches)
                 self._finish_epoch(data, len(batches))
@@ -175,8 +181,6 @@ class Trainer:
         except StopNowError:
             self.save()
             return False
-        except DivergedError as error:
-            raise DivergedError(self._what_is_left(error)) from error
         return True
 
     def _what_is_left(self, error: DivergedError) -> str:
@@ -232,8 +236,10 @@ class Trainer:
                 data.masks,
                 data.val,
                 batch_size=self.config.batch_size,
+                keep=PREVIEWS,
                 beat=self.reporter.breathe,
             )
+        checkpoint.check_finite(self._arrays())  # before the best is written and the epoch counted
         self._judge(scores)
         p = self.progress
         seconds = p.in_epoch + time.monotonic() - begun
@@ -259,14 +265,11 @@ class Trainer:
             epoch=p.epoch + 1,
             elapsed=record.elapsed,
             best=p.best,
-            best_epoch=p.best_epoch,
             wait=p.wait,
         )
         self.save(record)
         shown = list(data.val[:PREVIEWS])
-        self.reporter.previews(
-            p.epoch, data.images[shown], data.masks[shown], scores.probabilities[:PREVIEWS]
-        )
+        self.reporter.previews(p.epoch, data.images[shown], data.masks[shown], scores.probabilities)
         self.reporter.epoch(record)
 
     def _judge(self, scores: Scores) -> None:
@@ -276,6 +279,6 @@ class Trainer:
             raise DivergedError(f"diverged: {self.config.monitor} became {value}")
         p = self.progress
         if p.best is None or value > p.best:
-            self.progress = replace(p, best=value, best_epoch=p.epoch, wait=0)
+            self.progress = replace(p, best=value, wait=0)
         else:
             self.progress = replace(p, wait=p.wait + 1)

@@ -1,19 +1,37 @@
-"""What this machine has to train on, and how busy it is: asked of the system, without a backend."""
+"""What this machine has to train on, and how busy it is: asked of the system, without a backend.
+
+A GPU that the driver knows may be of no use to the backend: TensorFlow without CUDA trains on the
+CPU beside it. So where there is one, the backend is asked, once, in a process of its own.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import re
 import shutil
 import subprocess
+import sys
+import sysconfig
+import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
 
 import psutil
 
+from brainseg import files, paths
+
 _SECONDS = 3.0  # nvidia-smi answers within one, unless its driver hangs
+_NAMES_SECONDS = 600.0  # for so long the names of the GPUs are taken for what they were
+_ASKING_SECONDS = 120.0  # to open a backend on a busy machine
+_asking = threading.Lock()
+_answers: dict[Path, int | None] = {}
 _FIELDS = ("name", "memory.total", "memory.used", "utilization.gpu")
 
 
@@ -69,11 +87,126 @@ def cores() -> int:
 
 def describe() -> str:
     """Return what training will run on, with its memory, in words."""
-    found = gpus()
-    if found:
-        return " and ".join(f"{gpu.name}, {gpu.memory_mb / 1024:.0f} GB" for gpu in found)
+    found = _gpu_names()
+    if found and visible() != () and backend_gpus() != 0:
+        return found
     memory = psutil.virtual_memory().total / 2**30
     return f"CPU ({cpu_name()}), {cores()} cores, {memory:.0f} GB"
+
+
+def unused() -> str:
+    """Return the GPUs, in words, that nobody hid but the backend cannot use; empty for none."""
+    found = _gpu_names()
+    return found if found and visible() != () and backend_gpus() == 0 else ""
+
+
+def _gpu_names() -> str:
+    program = shutil.which("nvidia-smi")
+    return _names_told_by(program, int(time.monotonic() / _NAMES_SECONDS)) if program else ""
+
+
+@lru_cache(maxsize=4)
+def _names_told_by(program: str, period: int) -> str:
+    return " and ".join(f"{gpu.name}, {gpu.memory_mb / 1024:.0f} GB" for gpu in gpus())
+
+
+def visible() -> tuple[str, ...] | None:
+    """Return the GPUs that ``CUDA_VISIBLE_DEVICES`` names; None where it is not set."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return None
+    return tuple(name.strip() for name in named.split(",") if name.strip() not in ("", "-1"))
+
+
+def nodes() -> tuple[str, ...]:
+    """Return the numbers of the NVIDIA GPUs for which the system has a device file."""
+    found = [re.fullmatch(r"nvidia(\d+)", path.name) for path in Path("/dev").glob("nvidia*")]
+    return tuple(map(str, sorted(int(one[1]) for one in found if one)))
+
+
+def backend_gpus() -> int | None:
+    """Return how many GPUs the backend would train on, None where it cannot be asked.
+
+    Asked once, which opens it in a process of its own and takes seconds; kept until it, its
+    environment or the driver changes. Ask only where there is an NVIDIA GPU.
+    """
+    kept = _kept()
+    with _asking:
+        if kept not in _answers:
+            _answers[kept] = _read(kept)
+            if _answers[kept] is None:
+                _answers[kept] = _ask()
+                _keep(kept, _answers[kept])
+        return _answers[kept]
+
+
+def is_asked() -> bool:
+    """Whether :func:`backend_gpus` will answer at once, or need not be asked: no GPU is here."""
+    if visible() == () or not (nodes() or _gpu_names()):
+        return True
+    kept = _kept()
+    return kept in _answers or _read(kept) is not None
+
+
+def backend() -> str:
+    """Return the name of the package that trains."""
+    return os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
+def _kept() -> Path:
+    """Return the file of the answer; its name holds all on which the answer depends.
+
+    Packages that come or go (CUDA beside the same TensorFlow) change the time of their folder.
+    """
+    name, packages = backend(), Path(sysconfig.get_path("purelib"))
+    changed, driver = 0, ""
+    with suppress(OSError):
+        changed = packages.stat().st_mtime_ns
+    with suppress(OSError):
+        driver = Path("/proc/driver/nvidia/version").read_text()
+    decisive: list[object] = [sys.executable, name, _version(name, changed), driver, nodes()]
+    decisive += [str(packages), changed]
+    decisive += [os.environ.get(word) for word in ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")]
+    digest = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+    return paths.cache() / "gpus" / f"{digest[:20]}.json"
+
+
+@lru_cache(maxsize=8)
+def _version(package: str, changed: int) -> str:
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(package)
+    return ""
+
+
+def _read(kept: Path) -> int | None:
+    try:
+        return int(json.loads(kept.read_text())["gpus"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _keep(kept: Path, found: int | None) -> None:
+    with suppress(OSError):  # asked again by the next process
+        if found is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            files.write_json(kept, {"backend": backend(), "gpus": found})
+
+
+def _ask() -> int | None:
+    search = [str(paths.PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, search)),
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # JAX would take the memory of a training
+    }
+    try:
+        told = subprocess.run(
+            [sys.executable, "-m", "brainseg", "devices", "--json"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment,
+            timeout=_ASKING_SECONDS, check=True,
+        )  # fmt: skip
+        return len([one for one in json.loads(told.stdout) if one["kind"] != "CPU"])
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError, KeyError):
+        return None
 
 
 def memory_mb(pid: int) -> float | None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from brainseg import networks, runs
 from brainseg.data.catalog import Catalog, read_catalog
+from brainseg.data.contents import contents
 from brainseg.data.split import make_split
-from brainseg.errors import ConfigError, DataError
+from brainseg.errors import ConfigError, DataError, RunError
 from brainseg.training.recipes import RunConfig
 from brainseg.types import SALIENCY_INPUTS, Sample, Split
 
@@ -66,6 +67,7 @@ def new_run(config: RunConfig, folder: Path | None = None) -> Path:
         DataError: too few slices with a mask.
         ConfigError: the weights to start from want another contrast.
         NetworkError: the weights to start from are not there.
+        RunError: the folder cannot be written.
     """
     if config.initial:  # refused now rather than by the worker
         known = networks.read_network(networks.find_network(config.initial))
@@ -76,10 +78,57 @@ def new_run(config: RunConfig, folder: Path | None = None) -> Path:
             )
     opened = open_data(config.data, config.tumour_free)
     split = split_of(config, opened)
-    first = opened[0]
-    facts = {"data": first.name, "digest": first.digest, "synthetic": first.synthetic}
+    facts = {
+        "data": opened[0].name,
+        "synthetic": opened[0].synthetic,
+        **_digests(opened),
+        "contents": _contents(config, split, opened),
+    }
     if folder is None:
         return runs.create(config, split, facts=facts)
-    folder.mkdir(parents=True, exist_ok=True)
-    runs.write_config(folder, config, split, facts=facts)
+    with runs.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        runs.write_config(folder, config, split, facts=facts)
     return folder
+
+
+def check_same_data(run: Path) -> None:
+    """Refuse to go on with a run whose slices are not those it began with.
+
+    Files with the same names, sizes and times count as the same. Others, a copy for instance, are
+    read. Slices that are not of this run may come and go. A run from before ``contents`` were
+    recorded goes on.
+
+    Raises:
+        RunError: a slice of the run was changed or is gone.
+    """
+    config, known = runs.config(run), runs.facts(run)
+    if "contents" not in known:
+        return
+    try:
+        opened = open_data(config.data, config.tumour_free)
+        now = _digests(opened)
+        if now == {name: known.get(name) for name in now}:
+            return
+        found = _contents(config, runs.split(run), opened)
+    except DataError as error:
+        raise RunError(f"the data of run {run.name} cannot be read: {error}") from error
+    if found != known["contents"]:
+        folders = " and ".join(filter(None, (config.data, config.tumour_free)))
+        raise RunError(
+            f"the slices in {folders} are not those that run {run.name} began with: put the data "
+            "back as they were, or start a new run"
+        )
+
+
+def _digests(opened: list[Catalog]) -> dict[str, str]:
+    """Return what tells at a glance that no file has changed: names, sizes and times."""
+    names = ("digest", "tumour_free_digest")
+    return {name: catalog.digest for name, catalog in zip(names, opened, strict=False)}
+
+
+def _contents(config: RunConfig, split: Split, opened: list[Catalog]) -> str:
+    """Return the digest of what the files of the run's own slices hold."""
+    own = {*split.train, *split.val, *split.test}
+    samples = (one for catalog in opened for one in catalog.samples if one.number in own)
+    return contents(samples, maps=SALIENCY_INPUTS[config.saliency])

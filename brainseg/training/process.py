@@ -7,14 +7,17 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGKILL
 
 from brainseg import files, liveness, paths, runs
-from brainseg.errors import RunError
-from brainseg.training import checkpoint, queue
+from brainseg.errors import BrainsegError, RunError
+from brainseg.training import checkpoint, planning, queue
+from brainseg.training.recipes import RunConfig
+
+_OF_A_REFUSED_START = ("config.json", "events.jsonl", "lock", "worker.log")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,24 +38,21 @@ def claim(run: Path) -> Claim:
     """Take the run's lock and a place in the queue, and record ``queued``.
 
     Raises:
-        RunError: somebody is at this run, its folder cannot be written, its data are not there,
-            or the disk is full. Nothing has changed then.
+        RunError: somebody is at this run, its folder cannot be written, its data are not there
+            or have changed since, or the disk is full. Nothing has changed then.
     """
     _check_data(run)
-    try:
+    with runs.writing(run):
         lock = _take(run)
-    except OSError as error:
-        raise RunError(f"the run folder {run} cannot be written: {error.strerror}") from error
     try:
         checkpoint.check_room(run, 0)
-        runs.mend_log(run)
-        files.sweep(run)
-        (run / "stop").unlink(missing_ok=True)
-        runs.append_event(run, {"kind": "state", "state": "queued", "time": time.time()})
-        return Claim(run=run, lock=lock, ticket=queue.draw(run))
-    except OSError as error:
-        os.close(lock)
-        raise RunError(f"the run folder {run} cannot be written: {error.strerror}") from error
+        with runs.writing(run):
+            runs.mend_log(run)
+            files.sweep(run)
+            for left in ("stop", "progress"):  # of an earlier life
+                (run / left).unlink(missing_ok=True)
+            runs.append_event(run, {"kind": "state", "state": "queued", "time": time.time()})
+            return Claim(run=run, lock=lock, ticket=queue.draw(run))
     except BaseException:
         os.close(lock)
         raise
@@ -79,6 +79,36 @@ def _check_data(run: Path) -> None:
             raise RunError(
                 f"the data of run {run.name} cannot be read: {folder}: {why}; put them back"
             ) from error
+    if checkpoint.exists(run / "checkpoint"):
+        planning.check_same_data(run)
+
+
+def launch(config: RunConfig, folder: Path | None = None) -> Path:
+    """Make a run, start it and return its folder; where that is refused, no folder is left.
+
+    Raises:
+        BrainsegError: see :func:`planning.new_run` and :func:`start`.
+    """
+    run = planning.new_run(config, folder)
+    with gone_if_refused(run):
+        start(run)
+    return run
+
+
+@contextmanager
+def gone_if_refused(run: Path) -> Iterator[None]:
+    """Take a run folder away again that was made for a start which is then refused.
+
+    What else lies in it stays, and then the folder does.
+    """
+    try:
+        yield
+    except BrainsegError:
+        with suppress(OSError):
+            for name in _OF_A_REFUSED_START:
+                (run / name).unlink(missing_ok=True)
+            run.rmdir()
+        raise
 
 
 def start(run: Path) -> int:
@@ -138,17 +168,4 @@ def clear_way(run: Path) -> None:
     if state == "finished":
         raise RunError(f"run {run.name} has finished; start a new one to train longer")
     if state == "lost":
-        end(run)
-
-
-def end(run: Path) -> bool:
-    """Kill the worker that ``process.json`` names, if that very process still runs."""
-    worker = runs.process_of(run)
-    if worker is None or not liveness.is_alive(worker):
-        return False
-    with suppress(ProcessLookupError):
-        os.kill(worker.pid, SIGKILL)
-    deadline = time.monotonic() + runs.LEAVING_SECONDS
-    while runs.is_locked(run) and time.monotonic() < deadline:
-        time.sleep(0.02)  # its supervisor writes down how it ended
-    return True
+        runs.end(run)

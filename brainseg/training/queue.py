@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from brainseg import liveness, paths
 from brainseg.errors import RunError
+from brainseg.training import hardware
 
 _MUTEX_SECONDS = 30.0
 
@@ -45,13 +45,15 @@ class Device:
 
 
 def device_names() -> tuple[str, ...]:
-    """Return what the runs of this machine queue for: ``cpu``, or every visible NVIDIA GPU."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        wanted = [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
-        return tuple(f"gpu-{name}" for name in wanted) or ("cpu",)
-    nodes = [re.fullmatch(r"nvidia(\d+)", path.name) for path in Path("/dev").glob("nvidia*")]
-    return tuple(f"gpu-{number}" for number in sorted(int(n[1]) for n in nodes if n)) or ("cpu",)
+    """Return what the runs of this machine queue for: ``cpu``, or every visible NVIDIA GPU.
+
+    ``cpu``, too, where the backend cannot use the GPUs that are there.
+    """
+    wanted, here = hardware.visible(), hardware.nodes()
+    names = here if wanted is None else wanted
+    if not names or (here and hardware.backend_gpus() == 0):
+        return ("cpu",)
+    return tuple(f"gpu-{name}" for name in names)
 
 
 def draw(run: Path) -> Ticket:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from brainseg import runs
 from brainseg.training import queue
-from brainseg.training.process import Claim, claim
+from brainseg.training.process import Claim
 
 _PAUSE_SECONDS = 0.3
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -114,15 +114,6 @@ def _out_of_memory_kills() -> int | None:
         counts = Path("/proc/vmstat").read_text().split("\noom_kill ")
         return int(counts[1].split()[0])
     return None
-
-
-def run_here(run: Path) -> int:
-    """Train in this process's terminal, after waiting for the run's turn.
-
-    Raises:
-        RunError: the run cannot be claimed.
-    """
-    return supervise(claim(run))
 
 
 def main() -> int:

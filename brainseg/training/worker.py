@@ -62,13 +62,13 @@ def _train(run: Path) -> bool:
     """Train, export and measure; return False where the run was asked to stop first."""
     config = runs.config(run)
     from brainseg.training import devices
-
-    devices.prepare(config.threads)
     from brainseg.training.reporter import Reporter, StopNowError
 
     reporter = Reporter(run, config.model)
     reporter.beat()  # before "running": the heartbeat of an earlier life is stale
     reporter.state("running")
+    reporter.phase(runs.STARTING[0])  # seconds to a minute; one that hangs falls silent
+    devices.prepare(config.threads)
     try:
         return _train_and_finish(run, config, reporter)
     except StopNowError:  # before the first batch or after the last: nothing new to save
@@ -80,7 +80,7 @@ def _train_and_finish(run: Path, config: RunConfig, reporter: Reporter) -> bool:
     from brainseg.training.fit import Trainer
     from brainseg.training.prepare import load_data, start_weights
 
-    reporter.phase("reads the slices")
+    reporter.phase(runs.STARTING[1])
     prepared = load_data(config, runs.split(run), progress=lambda *_: reporter.breathe())
     reporter.transposed = prepared.transposed
     if config.tensorboard:
@@ -118,7 +118,7 @@ def _finish(run: Path, trainer: Trainer, reporter: Reporter, data: Data) -> None
     from brainseg import evaluate
     from brainseg.training import finish
 
-    reporter.phase("exports the network and measures it on the held-out slices")
+    reporter.phase(runs.FINISHING)
     finish.export_best(run, trainer.model, data)
     reporter.breathe()
     result = evaluate.evaluate_run(run, progress=lambda *_: reporter.breathe())

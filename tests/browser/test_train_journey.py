@@ -13,6 +13,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from brainseg import runs
+from brainseg.training.recipes import recipe
+from brainseg.types import Split
+
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 240_000  # a worker opens Keras first, on a machine that may be busy
 DICE = "document.querySelector('.st-key-train-dice .js-plotly-plot')"
@@ -145,6 +149,70 @@ def own_server(start_server: Callable[..., Any]) -> Any:
     return start_server()
 
 
+def finished_run(model: str, epochs: int) -> str:
+    """A run folder with a history, as a worker would have left it; returns its id."""
+    split = Split(train=(0, 1), val=(2,), test=(3,), seed=0, unit="patient")
+    run = runs.create(recipe("quick", model=model, data="/nowhere/demo"), split)
+    runs.append_event(run, {"kind": "state", "state": "running", "time": time.time()})
+    for epoch in range(1, epochs + 1):
+        scores = dict.fromkeys(("loss", "dice", "accuracy", "val_dice_loss"), epoch / 20)
+        scores |= {f"val_{name}": value for name, value in scores.items() if name[0] != "v"}
+        event = {"kind": "epoch", "time": time.time(), "epoch": epoch, "seconds": 30.0}
+        event |= {"elapsed": 30.0 * epoch, "learning_rate": 1e-3, "slices_per_second": 9.0}
+        event |= {"val_background_accuracy": 0.5, "best": epoch < 4}
+        runs.append_event(run, event | scores)
+    runs.append_event(run, {"kind": "state", "state": "finished", "time": time.time()})
+    return run.name
+
+
+def zoom(page: Page) -> list[float]:
+    """Drag over a part of the Dice chart and return what it shows then."""
+    plot = page.locator(".st-key-train-dice .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 40, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 150, steps=5)
+    page.mouse.up()
+    page.wait_for_function(f"{DICE}.layout.xaxis.autorange === false")
+    return list(page.evaluate(f"{DICE}.layout.xaxis.range"))
+
+
+def test_a_zoom_ends_with_its_axis_and_its_run_and_the_tick_follows(
+    own_server: Any, page: Page, settled: Callable[[Page], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINSEG_HOME", str(own_server.home))
+    first, second = finished_run("unet", 12), finished_run("resunet", 12)
+    page.goto(f"{own_server.url}/train-a-network?train.run={first}")
+    settled(page)
+    wait_for_points(page, 12)
+    page.evaluate(f"{DICE}.sameElement = true")
+    zoomed = zoom(page)
+    page.get_by_role("slider", name="Smoothing").press("ArrowRight")
+    settled(page)
+    page.wait_for_timeout(1500)
+    assert page.evaluate(f"{DICE}.layout.xaxis.range") == zoomed
+    choose(page, "Training time")
+    page.wait_for_function(f"{DICE}.layout.xaxis.autorange === true")
+    zoom(page)
+    page.get_by_role("combobox", name="Run").click()
+    page.get_by_role("option", name=second).click()
+    page.wait_for_function(f"{DICE}.layout.xaxis.autorange === true")
+    assert page.evaluate(f"{DICE}.sameElement")  # changed in place all the while
+    ticked = page.locator('[data-testid="stDataFrame"] table tr[aria-selected="true"]')
+    expect(ticked).to_contain_text(second)
+    expect(ticked).to_have_count(1)
+    table = page.get_by_test_id("stDataFrame").last
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 16, box["y"] + 2.5 * box["height"] / 3)  # below head and newest
+    page.wait_for_url(re.compile(f"train\\.run={first}"))
+    expect(ticked).to_contain_text(first)
+    expect(ticked).to_have_count(1)
+
+
 def test_stop_resume_a_killed_server_and_delete(
     own_server: Any, start_server: Callable[..., Any], page: Page, second_tab: Page,
     settled: Callable[[Page], None],
@@ -153,14 +221,7 @@ def test_stop_resume_a_killed_server_and_delete(
     run = own_server.home / "runs" / run_id
     try:
         wait_for_points(page, 2)
-        plot = page.locator(".st-key-train-dice .nsewdrag").first
-        plot.scroll_into_view_if_needed()
-        box = plot.bounding_box()
-        page.mouse.move(box["x"] + 40, box["y"] + 30)
-        page.mouse.down()
-        page.mouse.move(box["x"] + 300, box["y"] + 150, steps=5)
-        page.mouse.up()
-        zoomed = page.evaluate(f"{DICE}.layout.xaxis.range")
+        zoomed = zoom(page)
         page.evaluate(f"{DICE}.sameElement = true")
         wait_for_points(page, len(drawn(page, "y")) + 1)
         assert page.evaluate(f"{DICE}.sameElement")  # changed in place
@@ -200,7 +261,7 @@ def test_stop_resume_a_killed_server_and_delete(
         expect(second_tab.get_by_text("a long thought")).to_be_visible(timeout=PATIENCE_MS)
         for tab in (page, second_tab):
             wait_for_state(tab, "Stopped")
-            expect(tab.get_by_role("button", name="Resume")).to_be_visible()
+            expect(tab.get_by_role("button", name="Resume")).to_be_visible(timeout=PATIENCE_MS)
         assert page.evaluate(f"{DICE}.sameElement")  # the end of the run built no chart anew
         done = [event["epoch"] for event in recorded(run)]
         assert done == list(range(1, len(done) + 1))
@@ -213,7 +274,8 @@ def test_stop_resume_a_killed_server_and_delete(
         page.get_by_role("button", name="Stop", exact=False).first.click()
         press(page, "Stop now")
         question = page.get_by_role("dialog").last
-        expect(question.get_by_text("Stop in the middle of the epoch?")).to_be_visible()
+        asked = question.get_by_text("Stop in the middle of the epoch?")
+        expect(asked).to_be_visible(timeout=PATIENCE_MS)
         question.get_by_role("button", name="Stop now").click()
         wait_for_state(page, "Stopped")
         done = [event["epoch"] for event in recorded(run)]
@@ -221,7 +283,7 @@ def test_stop_resume_a_killed_server_and_delete(
 
         press(page, "Delete")
         question = page.get_by_role("dialog")
-        expect(question.get_by_text("This is for good")).to_be_visible()
+        expect(question.get_by_text("This is for good")).to_be_visible(timeout=PATIENCE_MS)
         assert run.is_dir()
         question.get_by_role("button", name="Delete").click()
         expect(page.get_by_text("No run yet")).to_be_visible(timeout=PATIENCE_MS)

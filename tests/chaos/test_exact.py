@@ -1,4 +1,4 @@
-"""F15: however often a training is stopped and resumed, every number stays the same."""
+"""F15: the same seed gives the same numbers, however often a training is stopped and resumed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from brainseg import runs
-from brainseg.types import Split
-from tests.chaos.tools import Tell, tiny
+from brainseg.training import process
+from brainseg.types import EpochRecord, Split
+from tests.chaos.tools import MakeRun, Tell, tiny, wait
 
 SPLIT = Split(train=tuple(range(40)), val=tuple(range(40, 48)), test=(), seed=0, unit="slice")
 
@@ -56,3 +57,40 @@ def test_f15_stops_and_resumes_change_no_number(tmp_path: Path, tell: Tell, full
     seen = f"largest difference {worst:g} over {len(whole)} epochs"
     tell("F15", f"{stops} stops and resumes with augmentation", "loss differs by 0", seen)
     assert worst == 0
+
+
+EPOCHS = 3
+_OF_TIME = ("seconds", "elapsed", "slices_per_second")
+
+
+def _numbers(run: Path) -> list[dict[str, object]]:
+    """The first epochs without their times."""
+    names = [name for name in EpochRecord.__dataclass_fields__ if name not in _OF_TIME]
+    return [{name: getattr(r, name) for name in names} for r in runs.history(run)[:EPOCHS]]
+
+
+def _stop_after(run: Path, epochs: int, *, now: bool = False) -> None:
+    """Let the workers train, ask for a stop once ``epochs`` are done, and wait for it."""
+    wait(lambda: len(runs.history(run)) >= epochs, what=runs.log_tail(run))
+    runs.request_stop(run, now=now)
+    wait(lambda: not runs.is_locked(run))
+    assert runs.status(run).state == "stopped", runs.log_tail(run)
+
+
+def test_f15_worker_processes_of_one_seed_agree_also_when_stopped_and_resumed(
+    make_run: MakeRun, tell: Tell
+) -> None:
+    """As it ships: oneDNN, all threads, queue and supervisor; only the network is small."""
+    like = {"size": 64, "base": 8, "depth": 3, "batch_size": 4, "threads": 0, "ema_decay": 0.98}
+    whole, again, parts = (make_run(**like) for _ in range(3))
+    for run in (whole, again):
+        process.start(run)
+        _stop_after(run, EPOCHS)
+    process.start(parts)
+    _stop_after(parts, 1, now=True)  # somewhere in the epochs that follow
+    process.resume(parts)
+    _stop_after(parts, EPOCHS)
+    assert len(_numbers(whole)) == EPOCHS
+    assert _numbers(again) == _numbers(whole)
+    assert _numbers(parts) == _numbers(whole)
+    tell("F15", "two workers of one seed, a third stopped and resumed", "equal histories", "so")

@@ -201,6 +201,7 @@ def test_a_worker_that_hangs_is_lost_and_a_resume_ends_it(
     hung = runs.process_of(run)
     with monkeypatch.context() as patched:
         patched.setattr(runs, "SILENT_SECONDS", 3.0)
+        runs.request_stop(run)  # it does not hear
         wait(lambda: runs.status(run).state == "lost", 30)
         assert "no heartbeat" in str(runs.status(run).reason)
         process.resume(run)
@@ -208,4 +209,4 @@ def test_a_worker_that_hangs_is_lost_and_a_resume_ends_it(
     assert runs.process_of(run) != hung
     runs.request_stop(run, now=True)
     wait(lambda: runs.status(run).state == "stopped", 60)
-    tell("F10", "a worker hangs in batch 5", "lost; resume ends it and goes on", "so")
+    tell("F10", "a worker hangs in batch 5, Stop", "lost; resume ends it and goes on", "so")

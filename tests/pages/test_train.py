@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from brainseg import runs
-from brainseg.training import estimate, process, queue
+from brainseg.training import estimate, hardware, process, queue
 from brainseg.training.estimate import Measurement
 from brainseg.training.recipes import recipe
 from brainseg.types import Split
@@ -117,6 +117,7 @@ def test_several_gpus_can_share_a_run_unless_its_loss_needs_the_whole_batch(
     demo: Path, alone: Open, monkeypatch: pytest.MonkeyPatch
 ):
     assert "train.quick.mirrored" not in [toggle.key for toggle in alone("train").toggle]
+    monkeypatch.setattr(hardware, "nodes", lambda: ())
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     app = alone("train")
     app.toggle(key="train.quick.mirrored").set_value(True).run()
@@ -125,6 +126,23 @@ def test_several_gpus_can_share_a_run_unless_its_loss_needs_the_whole_batch(
     assert "--precision mixed_float16" in app.code[0].value
     app.button_group(key="train.recipe").set_value("document").run()
     assert app.toggle(key="train.document.mirrored").disabled
+
+
+def test_a_gpu_that_the_backend_cannot_use_is_named_and_no_choice_depends_on_it(
+    demo: Path, alone: Open, monkeypatch: pytest.MonkeyPatch, text_of: Callable[[AppTest], str]
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(hardware, "nodes", lambda: ("0", "1"))
+    monkeypatch.setattr(hardware, "_gpu_names", lambda: "NVIDIA A100, 40 GB")
+    monkeypatch.setattr(hardware, "_ask", lambda: 0)
+    app = alone("train")
+    assert not app.exception
+    assert "Trains on CPU" in text_of(app)
+    said = app.warning[0].value
+    assert "A100, 40 GB is not used: TensorFlow" in said
+    assert "`make run GPU=1`" in said
+    assert "train.quick.precision" not in [box.key for box in app.selectbox]
+    assert "train.quick.mirrored" not in [toggle.key for toggle in app.toggle]
 
 
 def test_tuning_starts_from_trained_weights_in_smaller_steps(
@@ -206,6 +224,22 @@ def test_measuring_shows_its_step_and_can_be_cancelled(
     assert "train.estimate" in [button.key for button in app.button]
 
 
+def test_a_start_ends_every_measuring_of_the_session(
+    demo: Path, alone: Open, fake_job: list[Sequence[Any]], started: list[Path]
+) -> None:
+    app = alone("train")
+    app.button(key="train.estimate").click().run()
+    key = estimate.key_of(fake_job[0])
+    job = training_estimate._jobs()[key]
+    assert job.running
+    app.number_input(key="train.quick.batch").set_value(2).run()
+    app.button(key="train.start").click().run()
+    assert not app.exception
+    assert len(started) == 1
+    assert job.process.returncode is not None
+    assert key not in training_estimate._jobs()
+
+
 def test_start_makes_a_run_per_network_and_watches_the_first(
     demo: Path, alone: Open, started: list[Path]
 ) -> None:
@@ -254,6 +288,33 @@ def test_who_comes_back_by_the_menu_sees_what_was_left(
     app.switch_page("pages/train.py").run()
     assert app.selectbox(key="train.watched").value == first.name
     assert app.multiselect(key="train.with").value == [second.name]
+
+
+def test_who_comes_back_by_the_menu_finds_form_and_charts_as_they_were(
+    demo: Path, through_app: Open
+) -> None:
+    run = make_run("unet", 2)
+    (run / "previews").mkdir()
+    for epoch in (1, 2):
+        (run / "previews" / f"epoch-{epoch:05d}-0.webp").write_bytes(b"picture")
+    app = through_app("train")
+    app.button_group(key="train.recipe").set_value("document").run()
+    app.button_group(key="train.document.epochs").set_value("Other").run()
+    app.number_input(key="train.document.other").set_value(7)
+    app.number_input(key="train.document.batch").set_value(3)
+    app.button_group(key="train.axis").set_value("time")
+    app.slider(key="train.smoothing").set_value(0.0)
+    app.select_slider(key=f"train.preview.{run.name}").set_value(1).run()
+    app.switch_page("pages/learn.py").run()
+    app.run()
+    app.switch_page("pages/train.py").run()
+    assert not app.exception
+    assert "--recipe document" in app.code[0].value
+    assert "--epochs 7" in app.code[0].value
+    assert "--batch-size 3" in app.code[0].value
+    assert app.button_group(key="train.axis").value == "time"
+    assert app.slider(key="train.smoothing").value == 0.0
+    assert app.select_slider(key=f"train.preview.{run.name}").value == 1
 
 
 def test_curves_of_several_runs_lie_over_each_other(demo: Path, alone: Open) -> None:
@@ -337,6 +398,92 @@ def test_a_row_of_the_table_chooses_the_run(demo: Path, alone: Open) -> None:
     app.session_state[training_table.CLICKED] = older.name  # as a tick in its row leaves it
     app.run()
     assert app.selectbox(key="train.watched").value == older.name
+
+
+def test_a_tick_keeps_the_curves_that_lie_over_the_run(demo: Path, alone: Open) -> None:
+    first, second, third = make_run("unet", 2), make_run("resunet", 3), make_run("unet", 4)
+    app = alone("train", train__run=first.name)
+    app.multiselect(key="train.with").set_value([second.name, third.name]).run()
+    app.session_state[training_table.CLICKED] = second.name
+    app.run()
+    assert app.selectbox(key="train.watched").value == second.name
+    assert app.multiselect(key="train.with").value == [third.name]
+
+
+def test_the_ticked_row_is_the_watched_run_however_it_was_chosen(demo: Path, alone: Open) -> None:
+    older, newer = make_run("unet", 2), make_run("resunet", 2)
+    app = alone("train")
+
+    def ticked() -> list[int]:
+        return json.loads(app.dataframe[-1].proto.selection_default)["selection"]["rows"]
+
+    assert ticked() == [0]
+    first = app.dataframe[-1].proto.id
+    app.session_state[training_table.CLICKED] = older.name
+    app.run()
+    assert app.dataframe[-1].proto.id == first  # ticked in it: it stays, with its order
+    app.selectbox(key="train.watched").set_value(newer.name).run()
+    again = app.dataframe[-1].proto.id
+    assert again != first  # a table anew, that begins with the chosen run ticked
+    assert ticked() == [0]
+    app.selectbox(key="train.watched").set_value(older.name).run()
+    assert app.dataframe[-1].proto.id not in (first, again)
+    assert ticked() == [1]
+
+
+def test_a_zoom_lasts_over_new_epochs_but_not_over_another_run_or_axis(
+    demo: Path, alone: Open, at_work: None
+) -> None:
+    run, other = make_run("unet", 2, "running"), make_run("resunet", 2)
+    app = alone("train", train__run=run.name)
+
+    def views() -> list[str]:
+        layouts = [figure["layout"] for figure in figures(app)]
+        assert all(one["xaxis"]["uirevision"] == one["yaxis"]["uirevision"] for one in layouts)
+        return [one["xaxis"]["uirevision"] for one in layouts]
+
+    before, kept = views(), [figure["layout"]["uirevision"] for figure in figures(app)]
+    event = next(e for e in reversed(runs.events(run)) if e["kind"] == "epoch")
+    runs.append_event(run, event | {"epoch": 3})
+    app.run()
+    assert views() == before
+    app.button_group(key="train.scale").set_value("log").run()
+    assert [old == new for old, new in zip(before, views(), strict=True)] == [True, True, False]
+    app.button_group(key="train.axis").set_value("time").run()
+    in_seconds = views()
+    assert not set(in_seconds) & set(before)
+    runs.append_event(run, event | {"epoch": 4, "elapsed": 600.0})
+    app.run()
+    assert not set(views()) & set(in_seconds)  # now in minutes
+    in_minutes = views()
+    app.selectbox(key="train.watched").set_value(other.name).run()
+    assert not set(views()) & set(in_minutes)
+    assert [figure["layout"]["uirevision"] for figure in figures(app)] == kept
+
+
+def test_a_run_of_another_version_is_listed_with_its_reason_and_can_be_watched(
+    demo: Path, alone: Open, text_of: Callable[[AppTest], str]
+) -> None:
+    strange, usual = make_run("unet", 3), make_run("resunet", 2)
+    (strange / "previews").mkdir()
+    (strange / "previews" / "epoch-00003-0.webp").write_bytes(b"picture")
+    written = json.loads((strange / "config.json").read_text())
+    written["config"]["novelty"] = 7
+    (strange / "config.json").write_text(json.dumps(written))
+    app = alone("train", train__run=strange.name)
+    assert not app.exception
+    assert not app.error
+    assert len(figures(app)) == 3
+    assert len(app.image) == 1
+    assert "novelty" in app.warning[0].value
+    table = app.dataframe[-1].value
+    assert list(table["Run"]) == [usual.name, strange.name]
+    assert "unknown settings: novelty" in table["Note"][1]
+    app.selectbox(key="train.watched").set_value(usual.name).run()
+    app.multiselect(key="train.with").set_value([strange.name]).run()
+    assert not app.exception
+    assert not app.warning
+    assert list(app.dataframe[0].value["Run"]) == [usual.name, strange.name]
 
 
 def test_a_running_run_says_where_it_is_and_how_patient_it_still_is(
@@ -479,12 +626,28 @@ def test_a_run_that_ends_closes_no_dialog(demo: Path, monkeypatch: pytest.Monkey
     assert drawn
 
 
-def test_an_open_dialog_is_known_until_it_closes(demo: Path, alone: Open) -> None:
+@pytest.mark.parametrize(
+    ("state", "button"),
+    [("finished", "train.label.open"), ("finished", "train.delete"), ("running", "train.stop.now")],
+)
+def test_an_open_dialog_is_known_until_it_closes(
+    demo: Path, alone: Open, at_work: None, state: str, button: str
+) -> None:
+    make_run("unet", 1, state)
+    app = alone("train")
+    assert not app.session_state[training_news.ASKING]
+    app.button(key=button).click().run()
+    assert app.session_state[training_news.ASKING]
+    app.run()  # as its dismissal does
+    assert not app.session_state[training_news.ASKING]
+
+
+def test_no_dialog_is_thought_open_once_the_last_run_is_gone(demo: Path, alone: Open) -> None:
     make_run("unet", 1)
     app = alone("train")
-    app.button(key="train.label.open").click().run()
-    assert app.session_state[training_news.ASKING]
-    app.run()
+    app.button(key="train.delete").click().run()
+    app.button(key="train.delete.yes").click().run()
+    assert not runs.list_runs()
     assert not app.session_state[training_news.ASKING]
 
 

@@ -65,6 +65,37 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pyt
     assert checkpoint.load(tmp_path)[1]["epoch"] == 1
 
 
+def test_a_batch_that_is_saved_again_replaces_no_good_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As after a resume and a stop before the next batch, with a kill before the pointer."""
+    _commit(tmp_path, 4)
+    _commit(tmp_path, 5)
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(files, "write_json", kill)
+        with pytest.raises(KeyboardInterrupt):
+            _commit(tmp_path, 5)
+    assert len(list(tmp_path.glob("*.npz"))) == 3
+    assert checkpoint.load(tmp_path)[1]["epoch"] == 5
+    _commit(tmp_path, 5)
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+    for path in tmp_path.glob("*-0003.npz"):  # the newest goes bad: the one before is of epoch 5
+        path.write_bytes(b"")
+    assert checkpoint.load(tmp_path)[1]["epoch"] == 5
+
+
+def test_the_newest_of_one_batch_serves_without_a_pointer_also_after_an_old_name(tmp_path: Path):
+    state = np.frombuffer(b'{"epoch": 3, "batch": 0}', np.uint8)
+    np.savez(tmp_path / "latest-00003-000000.npz", **{"model/000": np.ones(3), "state": state})
+    _commit(tmp_path, 3)
+    (tmp_path / LATEST).unlink()
+    assert checkpoint.load(tmp_path)[0]["model/000"][0] == 3
+
+
 @pytest.mark.parametrize("pointer", [None, b"", b"\0" * 40, b"[{}]", b"[7]"])
 def test_without_a_pointer_the_newest_generation_serves(tmp_path: Path, pointer: bytes | None):
     _commit(tmp_path, 1)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,8 @@ def test_the_process_is_asked_for_exactly_these_settings(
         def poll(self) -> int:
             return 2
 
+        wait = poll
+
     monkeypatch.setattr("subprocess.Popen", Process)
     both = [
         recipe("quick", model=model, data=str(demo_data), base=4, initial="unet")
@@ -63,7 +67,19 @@ def test_the_process_is_asked_for_exactly_these_settings(
     assert "--base 4" in words
     assert words.endswith("--json --also resunet")
     assert "--from" not in words
+    assert job.report.stem == "+".join(estimate.key(config) for config in both)
     job.report.write_text("noise\nbrainseg: the reason\n")
     assert not job.running
     assert job.last() == {}
     assert job.problem() == "brainseg: the reason"
+
+
+def test_a_measuring_that_nobody_looks_at_is_not_left_in_the_list_of_processes(
+    demo_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+    job = estimate.start([recipe("quick", model="unet", data=str(demo_data))])
+    deadline = time.monotonic() + 60
+    while job.process.returncode is None:  # set by whoever waited, never by looking here
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from brainseg import runs
-from brainseg.training import checkpoint
+from brainseg import metrics, runs
+from brainseg.losses import LOSSES
+from brainseg.training import checkpoint, fit
 from brainseg.training.checkpoint import DivergedError
-from brainseg.training.fit import Data, Trainer
+from brainseg.training.fit import Data, Progress, Trainer
 from brainseg.training.recipes import RunConfig, recipe
 from brainseg.training.reporter import Reporter
+from brainseg.training.validate import Scores, validate
 from brainseg.types import Split
 
 SPLIT = Split(train=tuple(range(24)), val=tuple(range(24, 30)), test=(), seed=0, unit="slice")
@@ -162,6 +165,66 @@ def test_a_rate_that_explodes_fails_and_keeps_the_best_finite(tmp_path: Path):
         _trainer(config, tmp_path).fit(_data())
     if checkpoint.exists(tmp_path / "checkpoint", checkpoint.BEST):
         checkpoint.load(tmp_path / "checkpoint", checkpoint.BEST)
+
+
+def test_what_goes_bad_at_the_end_of_an_epoch_names_it_and_best_stays_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    runs.write_config(tmp_path, _config(), SPLIT)
+    trainer = _trainer(_config(), tmp_path)
+
+    def poison(*arguments: Any, **options: Any) -> Scores:
+        scores = validate(*arguments, **options)
+        if trainer.progress.epoch == 2:  # a momentum, which no score sees
+            bad = next(v for v in trainer.optimizer.variables if len(v.shape) == 4)
+            bad.assign(np.full(bad.shape, np.nan, np.float32))
+        return replace(scores, dice=0.1 * trainer.progress.epoch)
+
+    monkeypatch.setattr(fit, "validate", poison)
+    with pytest.raises(DivergedError, match=r"diverged at epoch 2: .*those of epoch 1 are kept"):
+        trainer.fit(_data())
+    assert [record.epoch for record in runs.history(tmp_path)] == [1]
+    assert checkpoint.epoch_of(tmp_path / "checkpoint", checkpoint.BEST) == 1
+
+
+def test_a_stop_with_bad_weights_says_which_epoch_diverged(tmp_path: Path):
+    runs.write_config(tmp_path, _config(), SPLIT)
+    trainer = _trainer(_config(), tmp_path, StopsAt)
+    trainer.reporter.at = 1
+    trainer.model.variables[0].assign(np.full(trainer.model.variables[0].shape, np.nan))
+    with pytest.raises(DivergedError, match="diverged at epoch 1"):
+        trainer.fit(_data())
+
+
+def test_a_checkpoint_of_an_earlier_version_with_its_best_epoch_is_read(tmp_path: Path):
+    runs.write_config(tmp_path, _config(), SPLIT)
+    trainer = _trainer(_config(), tmp_path)
+    trainer.folder.mkdir()
+    state = {**asdict(Progress(epoch=2, best=0.5)), "best_epoch": 1, "record": None}
+    checkpoint.commit(trainer.folder, trainer._arrays(), state, pointer=checkpoint.LATEST)
+    trainer.restore()
+    assert trainer.progress == Progress(epoch=2, best=0.5)
+
+
+def test_validating_keeps_the_first_answers_only_and_scores_them_all():
+    data, answer = _data(), np.float32(8.0)
+
+    def predict(pictures: np.ndarray) -> np.ndarray:
+        return (pictures - 0.5) * answer
+
+    def score(keep: int) -> Scores:
+        return validate(
+            predict, LOSSES["dice_ce"], data.images, data.masks, data.val, batch_size=4, keep=keep
+        )
+
+    few, every = score(5), score(len(data.val))
+    assert (len(few.probabilities), len(every.probabilities)) == (5, len(data.val))
+    assert np.array_equal(few.probabilities, every.probabilities[:5])
+    dice = [
+        metrics.dice(metrics.confusion(likely >= 0.5, data.masks[row] > 0))
+        for likely, row in zip(every.probabilities, data.val, strict=True)
+    ]
+    assert few.dice == pytest.approx(np.mean(dice))
 
 
 def test_the_best_weights_are_those_of_the_best_epoch(finished: Path):

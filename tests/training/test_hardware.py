@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from brainseg.training import hardware
+from brainseg.training import hardware, queue
 from brainseg.training.hardware import Gpu
+
+
+@pytest.fixture(autouse=True)
+def plain_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No GPU of this very machine, and nobody hides one."""
+    monkeypatch.setattr(hardware, "nodes", lambda: ())
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
 def test_a_line_of_the_driver_is_a_gpu() -> None:
@@ -34,14 +41,96 @@ def program(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setenv("PATH", str(folder))
 
 
+SEES = """echo '[{"kind": "GPU", "name": "A100"}, {"kind": "CPU", "name": "2 cores"}]'"""
+SEES_NONE = """echo '[{"kind": "CPU", "name": "2 cores"}]'"""
+
+
+def backend(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
+    """An interpreter that only tells what the backend sees, and the list of its answers."""
+    path, asked = folder / "python", folder / "asked"
+    path.write_text(f"#!/bin/sh\necho $* >> {asked}\n{script}\n")
+    path.chmod(0o755)
+    monkeypatch.setattr(hardware.sys, "executable", str(path))
+    return asked
+
+
 def test_what_the_driver_says_is_what_training_runs_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program(tmp_path, monkeypatch, "echo 'NVIDIA A100, 40960, 1234, 87'")
+    backend(tmp_path, monkeypatch, SEES)
     assert hardware.describe() == "NVIDIA A100, 40 GB"
+    assert hardware.unused() == ""
 
 
 def test_a_driver_that_fails_means_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, monkeypatch, "exit 9")
     assert hardware.gpus() == ()
     assert hardware.describe().startswith("CPU")
+
+
+def test_a_gpu_that_the_backend_does_not_see_is_found_but_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, monkeypatch, "echo 'NVIDIA A100, 40960, 1234, 87'")
+    monkeypatch.setattr(hardware, "nodes", lambda: ("0",))
+    asked = backend(tmp_path, monkeypatch, SEES_NONE)
+    assert not hardware.is_asked()
+    assert hardware.describe().startswith("CPU")
+    assert hardware.unused() == "NVIDIA A100, 40 GB"
+    assert queue.device_names() == ("cpu",)
+    assert hardware.is_asked()
+    hardware._answers.clear()  # as in another process
+    assert hardware.is_asked()
+    assert hardware.backend_gpus() == 0
+    assert asked.read_text() == "-m brainseg devices --json\n"  # once
+
+
+def test_another_environment_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend(tmp_path, monkeypatch, SEES_NONE)
+    assert hardware.backend_gpus() == 0
+    backend(tmp_path, monkeypatch, SEES)
+    assert hardware.backend_gpus() == 0
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/where/cuda/is")
+    assert hardware.backend_gpus() == 1
+
+
+def test_a_backend_that_does_not_answer_takes_no_gpu_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, monkeypatch, "echo 'NVIDIA A100, 40960, 1234, 87'")
+    asked = backend(tmp_path, monkeypatch, "exit 1")
+    assert hardware.describe() == "NVIDIA A100, 40 GB"
+    assert hardware.unused() == ""
+    assert len(asked.read_text().splitlines()) == 1
+
+
+def test_nobody_is_asked_where_no_gpu_is_or_all_are_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = backend(tmp_path, monkeypatch, SEES)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert hardware.is_asked()
+    assert hardware.describe().startswith("CPU")
+    assert queue.device_names() == ("cpu",)
+    program(tmp_path, monkeypatch, "echo 'NVIDIA A100, 40960, 1234, 87'")
+    monkeypatch.setattr(hardware, "nodes", lambda: ("0",))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert hardware.is_asked()
+    assert hardware.describe().startswith("CPU")
+    assert hardware.unused() == ""
+    assert queue.device_names() == ("cpu",)
+    assert not asked.exists()
+
+
+def test_the_driver_is_not_asked_for_its_names_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    program(tmp_path, monkeypatch, f"echo once >> {log}; echo 'NVIDIA A100, 40960, 1234, 87'")
+    backend(tmp_path, monkeypatch, SEES)
+    monkeypatch.setattr(hardware.time, "monotonic", lambda: 1.0)
+    assert hardware.describe() == hardware.describe()
+    assert log.read_text() == "once\n"

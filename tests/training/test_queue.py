@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from brainseg import liveness
-from brainseg.training import queue
+from brainseg.training import hardware, queue
 
 
 @pytest.fixture(autouse=True)
 def one_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(hardware, "nodes", lambda: ())
 
 
 def _runs(tmp_path: Path, count: int) -> list[Path]:
@@ -93,3 +94,15 @@ def test_a_run_that_wants_every_gpu_takes_all_or_none_and_nobody_overtakes_it(
     last = queue.try_to_leave(behind)
     assert [device.name for device in last] == ["gpu-1"]
     _free([*last, devices[0]])
+
+
+@pytest.mark.parametrize(
+    ("seen", "names"), [(2, ("gpu-0", "gpu-1")), (None, ("gpu-0", "gpu-1")), (0, ("cpu",))]
+)
+def test_runs_queue_for_gpus_unless_the_backend_sees_none(
+    seen: int | None, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(hardware, "nodes", lambda: ("0", "1"))
+    monkeypatch.setattr(hardware, "backend_gpus", lambda: seen)
+    assert queue.device_names() == names

@@ -109,4 +109,4 @@ def test_nothing_is_signalled_on_a_pid_alone(run: Path):
     me = liveness.identify(1)
     assert me is not None
     (run / "process.json").write_text('{"pid": 1, "started": -1.0, "boot": "x"}')
-    assert not process.end(run)
+    assert not runs.end(run)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -9,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from brainseg import liveness, networks, runs
+from brainseg import cli, liveness, networks, runs
 from brainseg.errors import RunError
-from brainseg.training import devices, process, worker
+from brainseg.training import checkpoint, devices, planning, process, watch, worker
 from brainseg.training.planning import new_run
 from brainseg.training.recipes import RunConfig, recipe
 
@@ -104,9 +106,28 @@ def test_a_run_that_is_resumed_after_hours_is_not_taken_for_lost(
     (run / "heartbeat").write_text(f"{time.monotonic() - 7200:020.3f}\n")
     monkeypatch.setattr(runs, "is_locked", lambda _: True)
     monkeypatch.setattr(worker, "_train_and_finish", lambda *_: seen.append(runs.status(run)))
-    monkeypatch.setattr(devices, "prepare", lambda _: None)
+    monkeypatch.setattr(devices, "prepare", lambda _: seen.append(runs.status(run)))
     worker._train(run)
-    assert [status.state for status in seen] == ["running"]
+    assert [status.state for status in seen] == ["running", "running"]
+    assert seen[0].reason == "opens the backend"
+
+
+def test_a_backend_that_hangs_while_it_opens_is_found_by_its_silence(
+    demo_data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run, seen = new_run(_config(demo_data)), []
+
+    def hang(_: int) -> None:
+        now = time.monotonic()
+        for later in (60.0, 3600.0):  # a slow import, and one that will never end
+            monkeypatch.setattr(time, "monotonic", lambda later=later: now + later)
+            seen.append(runs.status(run).state)
+
+    monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    monkeypatch.setattr(worker, "_train_and_finish", lambda *_: None)
+    monkeypatch.setattr(devices, "prepare", hang)
+    worker._train(run)
+    assert seen == ["running", "lost"]
 
 
 @pytest.mark.parametrize(
@@ -134,3 +155,95 @@ def test_a_run_whose_data_went_away_is_refused_with_the_reason(demo_data: Path, 
         process.start(run)
     assert str(folder) in str(refused.value)
     assert not runs.is_locked(run)
+
+
+def test_a_refused_start_leaves_no_folder(demo_data: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise RunError("disk full: 3 MB are free")
+
+    before = runs.list_runs()
+    monkeypatch.setattr(checkpoint, "check_room", refuse)
+    with pytest.raises(RunError, match="disk full"):
+        process.launch(_config(demo_data))
+    words = ["--recipe", "quick", "--epochs", "2"]
+    assert cli.main(["train", "--data", str(demo_data), "--model", "unet", *words]) == 2
+    assert runs.list_runs() == before
+
+
+def test_a_refused_start_leaves_what_else_lies_in_its_folder(
+    demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object) -> None:
+        raise RunError("disk full: 3 MB are free")
+
+    monkeypatch.setattr(checkpoint, "check_room", refuse)
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(RunError, match="disk full"):
+        process.launch(_config(demo_data), tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["mine.txt"]
+
+
+def test_a_resume_forgets_how_far_the_dead_one_was(demo_data: Path):
+    run = new_run(_config(demo_data))
+    (run / "progress").write_text("       7       90      120\n")
+    claimed = process.claim(run)
+    try:
+        assert watch.place(run) is None
+    finally:
+        claimed.ticket.give_back()
+        os.close(claimed.lock)
+
+
+@pytest.fixture
+def begun(demo_data: Path, tmp_path: Path) -> Path:
+    """A run with a checkpoint, on data of its own in ``data`` and ``healthy``."""
+    for name in ("data", "healthy"):
+        shutil.copytree(demo_data, tmp_path / name)
+    shutil.rmtree(tmp_path / "healthy" / "masks")
+    config = _config(tmp_path / "data", tumour_free=str(tmp_path / "healthy"), split_unit="slice")
+    run = new_run(config)
+    (run / "checkpoint").mkdir()
+    (run / "checkpoint" / "latest-00001-000000-0001.npz").touch()
+    return run
+
+
+def _copy_again(folder: Path) -> None:
+    """The same files with other times."""
+    shutil.copytree(folder, folder.with_name("copy"), copy_function=shutil.copyfile)
+    shutil.rmtree(folder)
+    folder.with_name("copy").rename(folder)
+
+
+def test_a_resume_on_a_copy_of_the_data_or_beside_new_slices_goes_on(begun: Path, tmp_path: Path):
+    planning.check_same_data(begun)
+    before = planning.open_data(tmp_path / "data")[0].digest
+    for name in ("data", "healthy"):
+        _copy_again(tmp_path / name)
+    assert planning.open_data(tmp_path / "data")[0].digest != before
+    planning.check_same_data(begun)
+    image = next((tmp_path / "data" / "images").iterdir())
+    shutil.copy(image, image.with_name("9999.png"))
+    planning.check_same_data(begun)
+
+
+@pytest.mark.parametrize("changed", ["data/images", "data/masks", "healthy/images"])
+def test_a_resume_on_data_that_changed_is_refused(begun: Path, tmp_path: Path, changed: str):
+    first, second, *_ = sorted((tmp_path / changed).iterdir())
+    whole = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(RunError, match=r"are not those that run .* began with: put the data back"):
+        process.resume(begun)
+    assert not runs.is_locked(begun)
+    first.write_bytes(whole)
+    planning.check_same_data(begun)
+    first.unlink()
+    with pytest.raises(RunError, match="began with"):
+        process.claim(begun)
+
+
+def test_a_run_that_recorded_no_contents_goes_on(begun: Path, tmp_path: Path):
+    plain = json.loads((begun / "config.json").read_text())
+    del plain["facts"]["contents"]
+    (begun / "config.json").write_text(json.dumps(plain))
+    next((tmp_path / "data" / "images").iterdir()).unlink()
+    planning.check_same_data(begun)

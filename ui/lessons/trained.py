@@ -53,8 +53,9 @@ def _curves(told: Histories) -> None:
         with place:
             _one(curves, metric)
     st.caption(
-        "**Ring**: the epoch whose weights are kept. **Dashed**: the accuracy of a mask with "
-        "nothing in it, on the same slices."
+        "**Ring**: the best epoch on the validation slices. The shipped weights are those of the "
+        "last: a learning rate that falls to 0 ends well, and one good epoch on so few patients is "
+        "luck. **Dashed**: the accuracy of a mask with nothing in it, on the same slices."
     )
 
 
@@ -77,7 +78,7 @@ def in_a_row(stages: tuple[Stage, ...]) -> tuple[EpochRecord, ...]:
 
 
 def best_epoch(stages: tuple[Stage, ...]) -> int | None:
-    """Return the epoch that was kept, counted through all stages; None where none is marked."""
+    """Return the best epoch of the last stage, counted through all; None where none is marked."""
     before = sum(stage.epochs[-1].epoch for stage in stages[:-1])
     best = [record.epoch for record in stages[-1].epochs if record.best]
     return before + best[-1] if best else None
