@@ -5,9 +5,9 @@ Keras' own ``fit`` on finished arrays in memory, our training loop with augmenta
 bookkeeping and weight average, and a PyTorch U-Net of the same shape where torch is importable
 (``--torch PYTHON`` names another interpreter that has it). Each way is a process of its own and
 the epoch that compiles does not count; the ways take turns in ``--rounds``, and the table gives
-their medians. ``--grid`` varies batch size, threads, precision, XLA, steps_per_execution and
-oneDNN (0: as TensorFlow comes on a processor without AVX-512) of the bare ``fit``. What takes
-longer than ``--limit`` seconds is skipped.
+their medians with the slowest and fastest round. ``--grid`` varies batch size, threads, precision,
+XLA, steps_per_execution and oneDNN (0: as TensorFlow comes on a processor without AVX-512) of the
+bare ``fit``. What takes longer than ``--limit`` seconds is skipped.
 """
 
 from __future__ import annotations
@@ -102,11 +102,16 @@ def ours(options: argparse.Namespace) -> Measured:
 
 
 def bare(options: argparse.Namespace) -> Measured:
-    """Keras' ``fit`` of the same compiled network on float32 arrays that lie ready in memory."""
+    """Keras' ``fit`` of the same compiled network on float32 arrays that lie ready in memory.
+
+    One ``fit``, from the end of an epoch to the end of the next, as our loop is timed.
+    """
     import numpy as np
 
     with tempfile.TemporaryDirectory() as folder:
         trainer, data = _trainer(options, Path(folder))
+        import keras
+
         model = trainer.trained
         if options.jit or options.steps_per_execution > 1:
             from brainseg.losses import LOSSES, MeanDice, accuracy
@@ -120,12 +125,14 @@ def bare(options: argparse.Namespace) -> Measured:
             )
         x = data.images.astype(np.float32)[..., np.newaxis] / 255.0
         y = data.masks.astype(np.float32)[..., np.newaxis]
-        speeds = []
-        for _ in range(options.epochs + 1):
-            begun = time.perf_counter()
-            model.fit(x, y, batch_size=options.batch, epochs=1, verbose=0)
-            speeds.append(len(x) / (time.perf_counter() - begun))
-    return {"slices_per_second": statistics.median(speeds[1:])}
+        ends: list[float] = []
+        told = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())
+        )
+        model.fit(
+            x, y, batch_size=options.batch, epochs=options.epochs + 1, verbose=0, callbacks=[told]
+        )
+    return {"slices_per_second": statistics.median(len(x) / (b - a) for a, b in pairwise(ends))}
 
 
 def with_torch(options: argparse.Namespace) -> Measured:
@@ -171,13 +178,17 @@ def _in_rounds(options: argparse.Namespace) -> dict[str, Measured]:
         found[way] = skipped[0] if skipped else {
             name: statistics.median(float(measured[name]) for measured in of_way) for name in names
         }  # fmt: skip
+        if not skipped:
+            speeds = [float(measured["slices_per_second"]) for measured in of_way]
+            found[way] |= {"slowest": min(speeds), "fastest": max(speeds)}
     return found
 
 
 def _line(name: str, found: Measured) -> str:
     if "skipped" in found:
         return f"| {name} | skipped: {found['skipped']} |"
-    return f"| {name} | {found['slices_per_second']:.1f} slices/s |"
+    spread = f" ({found['slowest']:.1f} to {found['fastest']:.1f})" if "slowest" in found else ""
+    return f"| {name} | {found['slices_per_second']:.1f} slices/s{spread} |"
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ def _trainer(run: Path, **overrides: object):
 
 
 @pytest.mark.parametrize("ema_decay", [0.0, 0.98])
-def test_f8_a_kernel_that_is_not_finite_is_found_though_the_loss_stays_finite(
+def test_f8_a_kernel_that_is_not_finite_is_found_within_the_next_epoch(
     tmp_path: Path, tell: Tell, full: bool, ema_decay: float
 ) -> None:
     from brainseg.training.checkpoint import DivergedError
