@@ -155,15 +155,18 @@ def symmetries(found: dict[str, Parts]) -> list[str]:
         for shape in SYMMETRY_NAMES
     ]
     rows.append(
-        ["**worst less best**", *(_spread(p, key) for p in found.values() for key, _ in keys)]
+        [
+            "**worst less best**",
+            *(f"{_spread(p, key):+.3f}" for p in found.values() for key, _ in keys),
+        ]
     )
     return table(head, rows)
 
 
-def _spread(parts: Parts, key: str) -> str:
+def _spread(parts: Parts, key: str) -> float:
     values = [parts[shape].summary[key] or 0.0 for shape in SYMMETRY_NAMES]
     worst, best = (min(values), max(values)) if key == "dice" else (max(values), min(values))
-    return f"{worst - best:+.3f}"
+    return worst - best
 
 
 def bars(found: dict[str, Parts]) -> list[str]:
@@ -173,7 +176,7 @@ def bars(found: dict[str, Parts]) -> list[str]:
         values = [parts[part].summary[key] or 0.0 for parts in found.values()]
         met = [value >= bar if sense == "at least" else value <= bar for value in values]
         rows.append([f"{words} {sense} {bar:g}", *_told(values, met)])
-    spreads = [-float(_spread(parts, "dice")) for parts in found.values()]
+    spreads = [-_spread(parts, "dice") for parts in found.values()]
     words = f"worst symmetry at most {SPREAD_BAR:g} of Dice below the best"
     rows.append([words, *_told(spreads, [spread <= SPREAD_BAR for spread in spreads])])
     ours = {name: parts["as stored"].summary["dice"] or 0.0 for name, parts in found.items()}
