@@ -64,6 +64,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "base-32": {"base": 32},
     "size-96": {"size": 96},
     "size-128": {"size": 128},
+    "size-192": {"size": 192},
+    "size-256": {"size": 256},
     "depth-3": {"depth": 3},
     "depth-5": {"depth": 5},
     "no-tumour-free": {"tumour_free": ""},
@@ -170,10 +172,13 @@ def _name(model: str, variant: str, seed: int) -> str:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """One line a variant: means over its seeds; the interval where there is one seed alone."""
+    """One line a variant: means over its seeds.
+
+    Behind the difference stands its interval or, of several seeds, each one's own.
+    """
     lines = [
-        "| variant | change | seeds | Dice | by seed | less baseline, 95 % | glioma | misses "
-        "| tumour-free painted | parameters | core-seconds |",
+        "| variant | change | seeds | Dice | by seed | less baseline (95 % or by seed) "
+        "| glioma | misses | tumour-free painted | parameters | core-seconds |",
         "|---" * 11 + "|",
     ]
     for name in dict.fromkeys(row["variant"] for row in rows):
@@ -199,8 +204,10 @@ def _difference(part: list[dict[str, Any]]) -> str:
     if not less:
         return "-"
     words = f"{mean(one[0] for one in less):+.3f}"
+    if len(less) > 1:
+        return f"{words} ({' '.join(f'{one[0]:+.3f}' for one in less)})"
     low, high = less[0][1:]
-    return words if len(less) > 1 or low is None else f"{words} ({low:+.3f} to {high:+.3f})"
+    return words if low is None else f"{words} ({low:+.3f} to {high:+.3f})"
 
 
 def _mean(part: list[dict[str, Any]], key: str) -> str:

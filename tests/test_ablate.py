@@ -58,7 +58,7 @@ def test_the_table_compares_seed_by_seed_and_shows_what_is_undefined_as_a_dash(t
     lines = ablate.table(rows).splitlines()
     assert len(lines) == 4
     assert lines[3].split(" | ")[1:8] == [
-        "loss dice", "2", "0.750", "0.600 0.900", "+0.250", "0.375", "0.100",
+        "loss dice", "2", "0.750", "0.600 0.900", "+0.250 (+0.100 +0.400)", "0.375", "0.100",
     ]  # fmt: skip
     alone = ablate.table([rows[0], rows[2]]).splitlines()[3]
     assert "| +0.100 (-0.100 to +0.200) |" in alone
