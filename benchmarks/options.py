@@ -26,7 +26,7 @@ from brainseg.inference import Segmenter, load
 from brainseg.refine import without_specks
 from brainseg.thresholds import LEVELS, START, Curve
 from brainseg.training.planning import TUMOUR_FREE_FIRST, open_data
-from brainseg.types import BoolArray, FloatArray, Scan
+from brainseg.types import BoolArray, FloatArray, Scan, ThresholdCounts
 
 NAMES = (*networks.ARCHITECTURES, networks.ENSEMBLE)
 AVERAGES = ("plain", "symmetries")
@@ -40,49 +40,37 @@ class Tally:
     """Scores of one way to predict, slice by slice: at every threshold, and freed of specks."""
 
     def __init__(self) -> None:
-        self.dice: list[np.ndarray] = []  # (L,) a slice with a tumour
-        self.alarms: list[np.ndarray] = []  # (L,) a slice without
-        self.filtered: dict[float, list[float]] = defaultdict(list)
-        self.filtered_alarms: dict[float, list[float]] = defaultdict(list)
+        self.counts: list[ThresholdCounts] = []
+        self.filtered: dict[float, list[ThresholdCounts]] = defaultdict(list)
 
     def add(self, probability: FloatArray, truth: BoolArray) -> None:
         """Take one slice into account."""
-        predicted, right = thresholds.counts_by_threshold(probability, truth)
-        area = np.count_nonzero(truth)
-        if area:
-            self.dice.append(2 * right / (predicted + area))
-        else:
-            self.alarms.append(predicted > 0)
+        self.counts.append(thresholds.count(probability, truth, LEVELS))
         for share in SHARES:
             mask = without_specks(probability >= START, share)
-            if area:
-                both = np.count_nonzero(mask & truth)
-                self.filtered[share].append(2 * both / (np.count_nonzero(mask) + area))
-            else:
-                self.filtered_alarms[share].append(float(mask.any()))
+            self.filtered[share].append(thresholds.count(mask.astype(np.float32), truth, (START,)))
 
     def curve(self) -> Curve:
         """Return the means by threshold."""
-        dice, alarms = (
-            tuple(np.mean(rows, axis=0).tolist()) if rows else None
-            for rows in (self.dice, self.alarms)
-        )
-        return Curve(levels=LEVELS, dice=dice, false_alarms=alarms)
+        return thresholds.curve(thresholds.add(self.counts))
 
     def at(self, level: float) -> tuple[float, float, float]:
         """Return mean Dice, misses and false alarms at a threshold."""
-        place = LEVELS.index(level)
-        dices = [row[place] for row in self.dice]
-        return _scores(dices, [float(row[place]) for row in self.alarms])
+        return _scores(self.curve(), level)
 
     def without(self, share: float) -> tuple[float, float, float]:
         """Return the same without specks, at the threshold where tuning starts."""
-        return _scores(self.filtered[share], self.filtered_alarms[share])
+        return _scores(thresholds.curve(thresholds.add(self.filtered[share])), START)
 
 
-def _scores(dices: list[float], alarms: list[float]) -> tuple[float, float, float]:
-    misses = float(np.mean(np.asarray(dices) == 0))
-    return float(np.mean(dices)), misses, float(np.mean(alarms)) if alarms else float("nan")
+def _scores(curve: Curve, level: float) -> tuple[float, float, float]:
+    """Return mean Dice, misses and false alarms; NaN where no slice defines one."""
+    place = curve.levels.index(level)
+    dice, misses, alarms = (
+        means[place] if means else float("nan")
+        for means in (curve.dice, curve.misses, curve.false_alarms)
+    )
+    return dice, misses, alarms
 
 
 class Ranking:

@@ -63,11 +63,10 @@ def predict_files(
         spacing = volume.spacing_mm
         pixel_mm2 = None if spacing is None else spacing[1] * spacing[2]
         for name, segmenter in segmenters.items():
-            level = segmenter.config.threshold if threshold is None else threshold
             for index in range(volume.depth):
                 scan = volume.slice(index)
                 prediction = segmenter.predict(scan)
-                mask = prediction.mask(level)
+                mask = prediction.mask(segmenter.threshold)
                 area_px = int(np.count_nonzero(mask))
                 verdict = gate.judge(scan, segmenter, prediction)
                 part = f"_{index:03d}" if volume.depth > 1 else ""
@@ -78,7 +77,7 @@ def predict_files(
                         "scan": volume.source,
                         "slice": index,
                         "model": name,
-                        "threshold": level,
+                        "threshold": segmenter.threshold,
                         "average": "symmetries" if symmetries else "none",
                         "smallest": smallest,
                         "mask": str(path),

@@ -60,7 +60,7 @@ class Refined:
         self.config = replace(config, threshold=START) if symmetries else config
         self._symmetries = symmetries
         self._smallest = smallest
-        self._threshold = self.config.threshold if threshold is None else threshold
+        self.threshold = self.config.threshold if threshold is None else threshold
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the wrapped network's own."""
@@ -81,6 +81,6 @@ class Refined:
     def _refined(self, answer: Prediction) -> Prediction:
         if not self._smallest:
             return answer
-        found = answer.mask(self._threshold)
+        found = answer.mask(self.threshold)
         dropped = found & ~without_specks(found, self._smallest)
         return replace(answer, probability=np.where(dropped, np.float32(0), answer.probability))
