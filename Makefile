@@ -15,7 +15,8 @@ run: $(VENV)/.installed-$(REQS)
 
 test: $(VENV)/.installed-requirements-dev.txt lint
 	@sh tests/browser/ensure_chromium.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser --ignore tests/chaos
+	$(BIN)/python -m pytest tests/browser tests/chaos  # alone: they watch the clock
 
 chaos: $(VENV)/.installed-requirements-dev.txt
 	@sh tests/browser/ensure_chromium.sh

@@ -18,11 +18,11 @@ import numpy as np
 from benchmarks import card, not_heads
 from brainseg import gate, networks
 from brainseg.data import readers
-from brainseg.data.catalog import Catalog, read_catalog, read_image
+from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog, read_catalog, read_image
 from brainseg.data.demo import make_demo
 from brainseg.errors import ScanError
 from brainseg.inference import load
-from brainseg.training.planning import TUMOUR_FREE_FIRST, open_data
+from brainseg.training.planning import open_data
 from brainseg.types import FloatArray, Scan, Split
 
 NAMES = (*networks.ARCHITECTURES, networks.ENSEMBLE)

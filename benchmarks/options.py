@@ -20,12 +20,12 @@ import numpy as np
 
 from benchmarks import card
 from brainseg import networks, thresholds, tuning, uncertainty
-from brainseg.data.catalog import Catalog, read_image, read_mask
+from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog, read_image, read_mask
 from brainseg.ensemble import Ensemble
 from brainseg.inference import Segmenter, load
 from brainseg.refine import without_specks
 from brainseg.thresholds import LEVELS, START, Curve
-from brainseg.training.planning import TUMOUR_FREE_FIRST, open_data
+from brainseg.training.planning import open_data
 from brainseg.types import BoolArray, FloatArray, Scan, ThresholdCounts
 
 NAMES = (*networks.ARCHITECTURES, networks.ENSEMBLE)

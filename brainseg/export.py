@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from brainseg import gate, models, networks, runtime
+from brainseg import files, gate, models, networks, runtime
+from brainseg.data.catalog import TUMOUR_FREE_FIRST
 from brainseg.gate import GateSlices
 from brainseg.inference import Segmenter
 from brainseg.networks import NetworkConfig
@@ -105,7 +107,9 @@ def write_network(
     if half:
         model.set_weights([a.astype(np.float16) for a in _weights(model)])
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".network-", dir=folder.parent))
+    aside = Path(
+        tempfile.mkdtemp(prefix=".network-", suffix=f".{os.getpid()}.tmp", dir=folder.parent)
+    )
     try:
         _write_openvino(model, aside / networks.XML, half=half)
         kind = np.float16 if half else np.float32
@@ -117,10 +121,13 @@ def write_network(
         networks.seal(aside)
         if heads is not None and gate.fit(Segmenter.load(aside), heads, aside / networks.GATE):
             networks.seal(aside)
+        for path in aside.iterdir():
+            files.sync(path)
         if folder.exists():
             shutil.rmtree(folder)
         aside.chmod(0o755)
         aside.replace(folder)
+        files.sync(folder.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
@@ -169,6 +176,13 @@ def _description(name: str, config: RunConfig, split: Split) -> NetworkConfig:
         saliency=config.saliency,
         contrast=config.contrast,
         orientation="upright" if config.augment == "upright" else "any",
-        trained_on=f"{len(split.train)} slices of {Path(config.data).name}, split by "
-        f"{split.unit}, recipe {config.recipe}",
+        trained_on=f"{_slices(config, split)}, split by {split.unit}, recipe {config.recipe}",
     )
+
+
+def _slices(config: RunConfig, split: Split) -> str:
+    """Say of what folders the training slices are, and how many of each."""
+    added = sum(number >= TUMOUR_FREE_FIRST for number in split.train)
+    words = f"{len(split.train) - added} slices of {Path(config.data).name}"
+    more = f" and {added} tumour-free ones of {Path(config.tumour_free).name}" if added else ""
+    return words + more

@@ -81,9 +81,10 @@ def _request() -> Any:
     from brainseg.runtime import core
 
     try:
-        for line in (FOLDER / SUMS).read_text().splitlines():
-            digest, _, name = line.partition("  ")
-            if files.sha256(FOLDER / name) != digest:
+        lines = (FOLDER / SUMS).read_text().splitlines()
+        known = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+        for name in (XML, BIN):
+            if files.sha256(FOLDER / name) != known.get(name):
                 raise NetworkError(f"{FOLDER / name} was altered or damaged; install it again")
         options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
         model = core().compile_model(FOLDER / XML, "CPU", options)

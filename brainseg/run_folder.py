@@ -150,6 +150,16 @@ def facts(run: Path) -> dict[str, Any]:
     return dict(document(run).get("facts", {}))
 
 
+def replace_facts(run: Path, facts: Mapping[str, Any]) -> None:
+    """Record other facts of the data than when the run was made.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    with writing(run):
+        files.write_json(run / "config.json", _whole(run) | {"facts": dict(facts)})
+
+
 def split(run: Path) -> Split:
     """Return the split of a run."""
     return Split.from_dict(_whole(run)["split"])

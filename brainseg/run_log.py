@@ -111,9 +111,11 @@ def _events_in(lines: bytes) -> list[Event]:
 
 
 def history(run: Path) -> tuple[EpochRecord, ...]:
-    """Return the epochs so far; after a resume the newer record of an epoch counts."""
-    records = {}
+    """Return the epochs so far; those that a damaged checkpoint took back do not count."""
+    records: dict[int, EpochRecord] = {}
     for event in events(run):
+        if event["kind"] == "restored" and isinstance(event.get("epoch"), int):
+            records = {n: one for n, one in records.items() if n < event["epoch"]}
         if event["kind"] == "epoch" and set(event) >= _NUMBERS:
             records[event["epoch"]] = EpochRecord(**{name: event[name] for name in _NUMBERS})
     return tuple(records[epoch] for epoch in sorted(records))

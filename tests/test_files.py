@@ -50,6 +50,10 @@ def test_a_sweep_takes_what_the_dead_left_and_nothing_else(tmp_path: Path):
     alive = [below / f".c.webp.7.{os.getpid()}.tmp", below / "mine.tmp", tmp_path / "a.json"]
     for path in (*dead, *alive):
         path.touch()
+    half = tmp_path / f".network-x.{child.pid}.tmp"  # an export is a folder
+    half.mkdir()
+    (half / "network.bin").touch()
+    dead.append(half)
     files.sweep(tmp_path)
     assert not any(path.exists() for path in dead)
     assert all(path.exists() for path in alive)

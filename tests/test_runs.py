@@ -64,6 +64,17 @@ def test_after_a_resume_the_newer_record_counts(run: Path):
     assert [record.loss for record in runs.history(run)] == [0.4]
 
 
+def test_epochs_that_a_damaged_checkpoint_took_back_do_not_count(run: Path):
+    for epoch in (1, 2, 3):
+        runs.append_event(run, _record(epoch))
+    runs.append_event(run, {"kind": "restored", "epoch": 2, "time": 1.0})
+    assert [record.epoch for record in runs.history(run)] == [1]
+    runs.append_event(run, _record(2, loss=0.4))
+    assert [(record.epoch, record.loss) for record in runs.history(run)] == [(1, 0.5), (2, 0.4)]
+    runs.append_event(run, {"kind": "restored", "epoch": "nonsense", "time": 1.0})
+    assert len(runs.history(run)) == 2
+
+
 def test_running_with_the_lock_held_is_running(run: Path):
     runs.append_event(run, {"kind": "state", "state": "running", "time": time.time()})
     handle = os.open(run / "lock", os.O_CREAT | os.O_RDWR)

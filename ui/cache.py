@@ -18,12 +18,11 @@ from brainseg import networks as network_folders
 from brainseg import paths
 from brainseg.data import catalog as catalogs
 from brainseg.data import survey as surveys
-from brainseg.data.catalog import Catalog, Problem
+from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog, Problem
 from brainseg.data.planes import Plane
 from brainseg.data.survey import Survey
 from brainseg.errors import BrainsegError, DataError
 from brainseg.networks import NetworkRef
-from brainseg.training.planning import TUMOUR_FREE_FIRST
 from brainseg.types import SALIENCY_INPUTS, BoolArray, FloatArray, Prediction, Scan
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from pathlib import Path
 import streamlit as st
 
 from brainseg import networks, runs, scoring
-from brainseg.data.catalog import Catalog
+from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog
 from brainseg.errors import BrainsegError
 from brainseg.networks import NetworkRef
-from brainseg.training.planning import TUMOUR_FREE_FIRST
+from brainseg.training import lineage
 from brainseg.types import Evaluation, Split
 
 Numbers = tuple[int, ...]
@@ -57,13 +57,10 @@ def known_parts(ref: NetworkRef, catalogs: Catalogs) -> dict[str, Numbers]:
     split = _split_of_run(ref) if ref.kind == "run" else _split_shipped(ref)
     if split is None:
         return {}
-    known = {n for catalog in catalogs if _is_of(ref, split, catalog) for n in _numbers(catalog)}
+    own = [catalog for catalog in catalogs if lineage.is_of(ref.folder, split, catalog)]
+    known = {sample.number for catalog in own for sample in catalog.samples}
     kept = {p: tuple(n for n in getattr(split, p) if n in here and n in known) for p in PARTS}
     return {part: numbers for part, numbers in kept.items() if numbers}
-
-
-def _numbers(catalog: Catalog) -> set[int]:
-    return {sample.number for sample in catalog.samples}
 
 
 def _split_of_run(ref: NetworkRef) -> Split | None:
@@ -78,19 +75,6 @@ def _split_shipped(ref: NetworkRef) -> Split | None:
         return networks.known_split(ref.name)
     except BrainsegError:
         return None
-
-
-def _is_of(ref: NetworkRef, split: Split, catalog: Catalog) -> bool:
-    """Whether the numbers of the split mean the slices of this catalog."""
-    added = number_offset(catalog) > 0
-    if ref.kind == "run":
-        config = runs.config(ref.folder.parent)
-        made_of = config.tumour_free if added else config.data
-        return bool(made_of) and Path(made_of or "").resolve() == catalog.root.resolve()
-    if added:  # nothing names that folder: its numbers must be exactly those that were used
-        used = {n for p in PARTS for n in getattr(split, p) if n >= TUMOUR_FREE_FIRST}
-        return used == _numbers(catalog)
-    return not catalog.synthetic and any(s.fold is not None for s in catalog.samples)
 
 
 def choices(refs: Sequence[NetworkRef], catalogs: Catalogs) -> dict[str, Numbers]:

@@ -33,7 +33,6 @@ _DIVIDING = (
     "model", "data", "tumour_free", "split_unit", "test_folds", "val_fraction", "test_fraction",
     "val_is_test", "seed", "saliency",
 )  # fmt: skip
-TUNING_RATE = 0.1  # of the recipe's learning rate: trained weights want smaller steps
 
 
 @st.fragment
@@ -91,7 +90,7 @@ def settings() -> list[RunConfig]:
             start = _pick_start(models)
     key, rate = f"train.{base.recipe}", base.learning_rate
     if start != NEW:
-        key, rate = f"{key}.{start}", float(f"{rate * TUNING_RATE:.6g}")
+        key, rate = f"{key}.{start}", float(f"{rate * recipes.TUNING_RATE:.6g}")
     changes = training_details.show(
         key, replace(base, learning_rate=rate), catalog, _fixed(models, start)
     )
@@ -153,8 +152,7 @@ def _fixed(models: tuple[str, ...], start: str) -> dict[str, Any]:
         return {}
     folder = paths.PRETRAINED / models[0] if start == SHIPPED else paths.runs() / start / "network"
     described = _described(str(folder), (folder / "network.json").stat().st_mtime_ns)
-    form = ("base", "depth", "norm", "saliency", "contrast")
-    return {name: getattr(described, name) for name in form}
+    return {name: getattr(described, name) for name in recipes.FORM}
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

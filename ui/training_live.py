@@ -65,9 +65,12 @@ def _headline(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> N
         st.badge(status.state.capitalize(), icon=icon, color=colour)
         st.markdown(_sentence(run, status, history), width="stretch")
     if status.state in ("running", "stopping"):
-        st.progress(watch.share_done(status, at), text=_within(run, status, at))
-    if history and status.state in ALIVE:
-        st.caption(" · ".join(_effort(run, status, history, at)))
+        doing = watch.doing(run)
+        finishing = doing == runs.FINISHING
+        share = 1.0 if finishing else watch.share_done(status, at)
+        st.progress(share, text=_capital(doing) if doing else _within(status, at))
+        left = None if finishing else watch.seconds_left(status, history, at)
+        st.caption(" · ".join(_effort(run, status, history, left)))
 
 
 def _sentence(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> str:
@@ -96,10 +99,11 @@ def _waiting(run: Path, status: RunStatus) -> str:
     return f"Waits for {whom} · place {status.queue_place} in the queue; it starts by itself"
 
 
-def _within(run: Path, status: RunStatus, at: watch.Place | None) -> str:
-    doing = watch.doing(run)
-    if doing:
-        return doing[0].upper() + doing[1:]
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _within(status: RunStatus, at: watch.Place | None) -> str:
     if at is None or at.epoch != status.epoch + 1:
         return "Opens the backend and compiles the network" if not status.epoch else "Next epoch"
     if at.batch == at.batches:
@@ -108,14 +112,17 @@ def _within(run: Path, status: RunStatus, at: watch.Place | None) -> str:
 
 
 def _effort(
-    run: Path, status: RunStatus, history: Sequence[EpochRecord], at: watch.Place | None
+    run: Path, status: RunStatus, history: Sequence[EpochRecord], left: float | None
 ) -> list[str]:
-    words = [f"{duration(history[-1].elapsed)} trained"]
-    left = watch.seconds_left(status, history, at)
+    began = time.time() - (status.started or status.created)
+    words = [
+        f"{duration(history[-1].elapsed)} trained" if history else f"began {duration(began)} ago"
+    ]
     if left is not None:
         until = time.strftime("%H:%M", time.localtime(time.time() + left))
         words.append(f"at most {duration(left)} left, until {until}")
-    words.append(f"learns {history[-1].slices_per_second:.1f} slices/s")
+    if history:
+        words.append(f"learns {history[-1].slices_per_second:.1f} slices/s")
     memory = watch.memory_mb(run)
     if memory is not None:
         words.append(f"{memory / 1024:.2f} GB of memory")

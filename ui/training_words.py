@@ -25,6 +25,7 @@ _MENDS = (
     ("disk full", "Make room on the disk, then resume: it goes on from its last checkpoint."),
     ("diverged", "Start again with a smaller learning rate."),
     ("memory", "Start again with a smaller batch, input side or base; or free memory and resume."),
+    ("validation slices", "Start again with a larger validation share or another seed."),
     ("data", "Put the data back where they were, then resume."),
     ("hold slice", "Put the data back where they were, then resume."),
 )

@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from dataclasses import asdict, replace
-from pathlib import Path
 
-from brainseg.commands.training import settings_of
+from brainseg.commands.training import configuration
 from brainseg.errors import ConfigError
 from brainseg.training import estimate as estimates
 from brainseg.training.planning import open_data, split_of
-from brainseg.training.recipes import RunConfig, recipe
+from brainseg.training.recipes import RunConfig
 
 
 def estimate(options: Namespace) -> int:
     """Measure a few steps and print how long the epochs would take."""
     if not options.data or not options.model:
         raise ConfigError("estimate needs --data DIR and --model unet|resunet")
-    data = str(Path(options.data).resolve())
-    first = recipe(options.recipe, model=options.model, data=data, **settings_of(options))
+    first = configuration(options)
     configs = [first, *(replace(first, model=also) for also in options.also)]
     split = split_of(first, open_data(first.data, first.tumour_free))
     for number, config in enumerate(configs):

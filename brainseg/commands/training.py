@@ -12,7 +12,7 @@ from typing import Any
 from brainseg import runs
 from brainseg.commands.console import print_json
 from brainseg.errors import ConfigError, RunError
-from brainseg.training import process, supervisor
+from brainseg.training import lineage, process, supervisor
 from brainseg.training.recipes import RunConfig, recipe
 from brainseg.types import RunStatus
 
@@ -26,6 +26,17 @@ def settings_of(options: Namespace) -> dict[str, Any]:
     if settings.get("tumour_free"):
         settings["tumour_free"] = str(Path(settings["tumour_free"]).resolve())
     return settings
+
+
+def configuration(options: Namespace) -> RunConfig:
+    """Return the run that the command line describes: recipe, then first weights, then options."""
+    start = lineage.settings(options.recipe, options.initial) if options.initial else {}
+    return recipe(
+        options.recipe,
+        model=options.model,
+        data=str(Path(options.data).resolve()),
+        **start | settings_of(options),
+    )
 
 
 def train(options: Namespace) -> int:
@@ -50,8 +61,7 @@ def _run_to_train(options: Namespace) -> Path:
         return runs.find(options.folder)
     if not options.data or not options.model:
         raise ConfigError("train needs --data DIR and --model unet|resunet")
-    data = str(Path(options.data).resolve())
-    config = recipe(options.recipe, model=options.model, data=data, **settings_of(options))
+    config = configuration(options)
     folder = Path(options.folder) if options.folder else None
     if folder is not None and (folder / "config.json").exists():
         raise RunError(f"{folder} already holds a run; add --resume to go on with it")

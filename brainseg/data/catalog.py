@@ -41,7 +41,10 @@ from brainseg.data.pixels import (
 from brainseg.errors import DataError
 from brainseg.types import Sample
 
+TUMOUR_FREE_FIRST = 1_000_000  # numbers of slices that are added to a dataset start here
+
 __all__ = [
+    "TUMOUR_FREE_FIRST",
     "Catalog",
     "Orientation",
     "Problem",

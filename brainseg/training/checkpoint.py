@@ -72,14 +72,27 @@ def commit(folder: Path, arrays: Arrays, state: Mapping[str, Any], *, pointer: s
         np.savez(file, **whole)
 
     files.write_atomically(folder / name, write)
+    previous = _newest_intact(folder, pointer, besides=name)
     entry = {"file": name, "sha256": files.sha256(folder / name), "state": dict(state)}
-    previous = [e for e in _generations(folder, pointer) if (folder / e["file"]).is_file()]
-    kept = [entry, *previous[:1]]
+    kept = [entry, *previous]
     files.write_json(folder / pointer, kept)
     names = {one["file"] for one in kept}
     for path in _stored(folder, pointer):
         if path.name not in names:
             path.unlink(missing_ok=True)
+
+
+def _newest_intact(folder: Path, pointer: str, *, besides: str) -> list[dict[str, Any]]:
+    """Return the entry of the generation to fall back to; after a fallback that is not the last."""
+    for path, entry in _candidates(folder, pointer):
+        if path.name == besides or not path.is_file():
+            continue
+        digest = files.sha256(path)
+        if entry is not None and digest == entry.get("sha256"):
+            return [entry]
+        if entry is None and (read := _read(path)) is not None and read[1]:
+            return [{"file": path.name, "sha256": digest, "state": read[1]}]
+    return []
 
 
 def _new_name(folder: Path, pointer: str, state: Mapping[str, Any]) -> str:
@@ -112,19 +125,30 @@ def load(folder: Path, pointer: str = LATEST) -> tuple[dict[str, NDArray[Any]], 
         if entry is not None and (not path.is_file() or files.sha256(path) != entry.get("sha256")):
             print(f"checkpoint {path.name} is damaged or missing; trying the one before")
             continue
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            told = arrays.pop(_STATE, None)  # checkpoints of 0.1 have it in the pointer alone
-            state = entry["state"] if told is None and entry else json.loads(bytes(told))
-        except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error):
+        read = _read(path)
+        state = read and (read[1] or (entry or {}).get("state"))
+        if not read or not state:
             print(f"checkpoint {path.name} cannot be read; trying the one before")
             continue
         if entry is None:
             print(f"{pointer} is damaged or missing; going on from {path.name}")
-        check_finite(arrays)
-        return arrays, state
+        check_finite(read[0])
+        return read[0], state
     raise RunError(f"no intact checkpoint in {folder}")
+
+
+def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+    """Return arrays and state of one file, None where it is damaged.
+
+    Checkpoints of 0.1 have their state in the pointer alone: here it is empty.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        told = arrays.pop(_STATE, None)
+        return arrays, {} if told is None else json.loads(bytes(told))
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile, zlib.error):
+        return None
 
 
 def _candidates(folder: Path, pointer: str) -> Iterator[tuple[Path, dict[str, Any] | None]]:

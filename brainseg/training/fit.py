@@ -142,6 +142,7 @@ class Trainer:
             self.reporter.make_sure_of(EpochRecord(**record))
         state.pop("best_epoch", None)  # in checkpoints of earlier versions; nobody read it
         self.progress = Progress(**state)
+        self.reporter.restored(self.progress.epoch)
 
     def _save_best(self) -> None:
         arrays = {f"model/{i:03d}": array for i, array in enumerate(self.average.weights())}
@@ -267,9 +268,9 @@ class Trainer:
             best=p.best,
             wait=p.wait,
         )
-        self.save(record)
-        shown = list(data.val[:PREVIEWS])
+        shown = list(data.val[:PREVIEWS])  # before the checkpoint: an epoch that counts has them
         self.reporter.previews(p.epoch, data.images[shown], data.masks[shown], scores.probabilities)
+        self.save(record)
         self.reporter.epoch(record)
 
     def _judge(self, scores: Scores) -> None:

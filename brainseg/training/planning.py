@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
-from brainseg import networks, runs
-from brainseg.data.catalog import Catalog, read_catalog
+from brainseg import runs
+from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog, read_catalog
 from brainseg.data.contents import contents
 from brainseg.data.split import make_split
-from brainseg.errors import ConfigError, DataError, RunError
+from brainseg.errors import DataError, RunError
+from brainseg.training import lineage
 from brainseg.training.recipes import RunConfig
 from brainseg.types import SALIENCY_INPUTS, Sample, Split
-
-TUMOUR_FREE_FIRST = 1_000_000  # numbers of added tumour-free slices start here
 
 
 def open_data(data: Path | str, tumour_free: Path | str | None = None) -> list[Catalog]:
@@ -65,19 +65,14 @@ def new_run(config: RunConfig, folder: Path | None = None) -> Path:
 
     Raises:
         DataError: too few slices with a mask.
-        ConfigError: the weights to start from want another contrast.
+        ConfigError: the weights to start from are another network's, or have seen test slices.
         NetworkError: the weights to start from are not there.
         RunError: the folder cannot be written.
     """
-    if config.initial:  # refused now rather than by the worker
-        known = networks.read_network(networks.find_network(config.initial))
-        if known.contrast != config.contrast:
-            raise ConfigError(
-                f"{config.initial!r} was trained on scans of {known.contrast} contrast: "
-                f"give --contrast {known.contrast}"
-            )
     opened = open_data(config.data, config.tumour_free)
     split = split_of(config, opened)
+    if config.initial:  # refused now rather than by the worker
+        lineage.check(config, opened, split)
     facts = {
         "data": opened[0].name,
         "synthetic": opened[0].synthetic,
@@ -119,6 +114,20 @@ def check_same_data(run: Path) -> None:
             f"the slices in {folders} are not those that run {run.name} began with: put the data "
             "back as they were, or start a new run"
         )
+
+
+def note_data(run: Path) -> None:
+    """Take what the files hold now for what the run begins with, where they were changed since.
+
+    Before its first checkpoint a run has learnt from none of them: they may still be mended.
+    """
+    config, known = runs.config(run), runs.facts(run)
+    with suppress(DataError):  # the worker says what is wrong
+        opened = open_data(config.data, config.tumour_free)
+        now = _digests(opened)
+        if "contents" in known and now != {name: known.get(name) for name in now}:
+            found = _contents(config, runs.split(run), opened)
+            runs.replace_facts(run, known | now | {"contents": found})
 
 
 def _digests(opened: list[Catalog]) -> dict[str, str]:

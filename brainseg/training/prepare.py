@@ -65,6 +65,11 @@ def load_data(
     if config.augment == "upright":
         images, masks = _as_predicted(images, masks)
     train = tuple(row_of[n] for n in split.train)
+    if not any(masks[row_of[n]].any() for n in split.val):
+        raise DataError(
+            f"none of the {len(split.val)} validation slices has a tumour, so no epoch could be "
+            "judged: take a larger validation share (--val-fraction) or another --seed"
+        )
     val = _previews_first([row_of[n] for n in split.val], masks)
     data = Data(images=images, masks=masks, train=train, val=val)
     transposed = opened[0].orientation == "transposed" and not turn

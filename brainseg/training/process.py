@@ -44,6 +44,7 @@ def claim(run: Path) -> Claim:
     _check_data(run)
     with runs.writing(run):
         lock = _take(run)
+    ticket = None
     try:
         checkpoint.check_room(run, 0)
         with runs.writing(run):
@@ -51,11 +52,15 @@ def claim(run: Path) -> Claim:
             files.sweep(run)
             for left in ("stop", "progress"):  # of an earlier life
                 (run / left).unlink(missing_ok=True)
+            ticket = queue.draw(run)
             runs.append_event(run, {"kind": "state", "state": "queued", "time": time.time()})
-            return Claim(run=run, lock=lock, ticket=queue.draw(run))
     except BaseException:
         os.close(lock)
+        if ticket is not None:
+            ticket.path.unlink(missing_ok=True)
+            os.close(ticket.handle)
         raise
+    return Claim(run=run, lock=lock, ticket=ticket)
 
 
 def _take(run: Path) -> int:
@@ -81,6 +86,8 @@ def _check_data(run: Path) -> None:
             ) from error
     if checkpoint.exists(run / "checkpoint"):
         planning.check_same_data(run)
+    else:
+        planning.note_data(run)
 
 
 def launch(config: RunConfig, folder: Path | None = None) -> Path:
@@ -139,7 +146,11 @@ def start(run: Path) -> int:
             )
     except OSError as error:
         claimed.ticket.path.unlink(missing_ok=True)
-        raise RunError(f"no process could be started: {error.strerror}") from error
+        reason = f"no process could be started: {error.strerror}"
+        with suppress(OSError):  # or it would count as lost
+            event = {"kind": "state", "state": "failed", "reason": reason, "time": time.time()}
+            runs.append_event(run, event)
+        raise RunError(reason) from error
     finally:
         claimed.close()
     threading.Thread(target=child.wait, daemon=True).start()  # none stays a zombie

@@ -244,6 +244,8 @@ def recipe(name: str, **overrides: Any) -> RunConfig:
 def command(config: RunConfig) -> str:
     """Return the command line that starts the same run."""
     base = recipe(config.recipe, model=config.model, data=config.data).to_dict()
+    for name in (*FORM, "learning_rate") if config.initial else ():
+        del base[name]  # the network that it starts from has its own (lineage.settings)
     words = [
         "python -m brainseg train",
         f"--data {shlex.quote(config.data)}",
@@ -251,13 +253,15 @@ def command(config: RunConfig) -> str:
         f"--recipe {config.recipe}",
     ]
     for name, value in config.to_dict().items():
-        if name in ("model", "data", "recipe", "schema") or value == base[name]:
+        if name in ("model", "data", "recipe", "schema") or value == base.get(name):
             continue
         words.append(_option(name, value))
     return " ".join(words)
 
 
 FLAG_OF = {"split_unit": "split", "initial": "from"}
+FORM = ("base", "depth", "norm", "saliency", "contrast")  # what first weights decide
+TUNING_RATE = 0.1  # of the recipe's learning rate: trained weights want smaller steps
 
 
 def _option(name: str, value: Any) -> str:

@@ -53,8 +53,8 @@ class Reporter:
 
     def epoch(self, record: EpochRecord) -> None:
         """Record one epoch."""
+        self.also(record)  # first: what the log has is not told again after a kill
         runs.append_event(self.run, {"kind": "epoch", "time": time.time(), **asdict(record)})
-        self.also(record)
         print(
             f"epoch {record.epoch}: loss {record.loss:.4f} dice {record.dice:.4f} "
             f"val_loss {record.val_loss:.4f} val_dice {record.val_dice:.4f}"
@@ -66,6 +66,12 @@ class Reporter:
         """Record an epoch unless the log has it: its checkpoint came just before a kill."""
         if all(known.epoch != record.epoch for known in runs.history(self.run)):
             self.epoch(record)
+
+    def restored(self, epoch: int) -> None:
+        """Record that the run goes on within ``epoch`` where the log was further already."""
+        if any(known.epoch >= epoch for known in runs.history(self.run)):
+            runs.append_event(self.run, {"kind": "restored", "epoch": epoch, "time": time.time()})
+            print(f"the epochs from {epoch} on are trained again", flush=True)
 
     def beat(self) -> None:
         """Show a sign of life, at most once a second: the time on a clock that nobody sets."""

@@ -58,8 +58,8 @@ def share_done(status: RunStatus, at: Place | None) -> float:
 def seconds_left(
     status: RunStatus, history: Sequence[EpochRecord], at: Place | None = None
 ) -> float | None:
-    """Return the seconds that the epochs left would take, None while nothing is trained."""
-    if status.state not in ("running", "stopping") or not history:
+    """Return the seconds that the epochs left would take, None while nothing is to be trained."""
+    if status.state != "running" or not history:
         return None
     usual = statistics.median(record.seconds for record in history[-_RECENT:])
     return (1.0 - share_done(status, at)) * status.epochs * usual

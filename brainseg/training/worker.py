@@ -6,12 +6,13 @@ It leaves with 0 when it finished or was asked to stop, and records why where it
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from brainseg import files, liveness, runs
 from brainseg.errors import BrainsegError
@@ -30,6 +31,7 @@ def work(run: Path) -> int:
     """Train ``run`` to its end or to a stop and return the exit status."""
     stop_on_signals(run)
     try:
+        _keep_log(run)
         me = liveness.identify(os.getpid())
         files.write_json(run / "process.json", me.to_dict() if me else {})
         with (run / ".reserve").open("wb") as reserve:
@@ -44,6 +46,34 @@ def work(run: Path) -> int:
         record(run, "stopped", stopped_by(run))
     (run / ".reserve").unlink(missing_ok=True)
     return 0
+
+
+class _Both(io.TextIOBase):
+    """Text to the terminal and to the log; that one of them has gone is no reason to end."""
+
+    def __init__(self, terminal: TextIO, log: TextIO) -> None:
+        self._terminal, self._log = terminal, log
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._terminal.write(text)
+        with suppress(OSError):
+            self._log.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        for one in (self._terminal, self._log):
+            with suppress(OSError):
+                one.flush()
+
+
+def _keep_log(run: Path) -> None:
+    """Write ``worker.log`` in the foreground, too; in the background all goes there already."""
+    log = (run / "worker.log").open("a", encoding="utf-8", buffering=1)
+    if os.path.samestat(os.fstat(log.fileno()), os.fstat(1)):
+        log.close()
+        return
+    sys.stdout, sys.stderr = _Both(sys.stdout, log), _Both(sys.stderr, log)
 
 
 def _reason(error: Exception) -> str:

@@ -10,9 +10,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from brainseg import evaluate, networks, paths, runs
-from brainseg.data.catalog import read_catalog
+from brainseg.data.catalog import TUMOUR_FREE_FIRST, read_catalog
 from brainseg.scores import SYMMETRY_NAMES
-from brainseg.training.planning import TUMOUR_FREE_FIRST, open_data
+from brainseg.training.planning import open_data
 from brainseg.training.recipes import recipe
 from brainseg.types import Split
 from ui import evaluate_progress, evaluation

@@ -39,6 +39,25 @@ def test_a_damaged_generation_falls_back_to_the_one_before(tmp_path: Path, damag
     assert checkpoint.load(tmp_path)[1]["epoch"] == 1
 
 
+def test_after_a_fallback_the_intact_generation_is_kept_and_the_damaged_one_goes(tmp_path: Path):
+    _commit(tmp_path, 1)
+    _commit(tmp_path, 2)
+    next(tmp_path.glob("latest-00002*.npz")).write_bytes(b"damaged")
+    _commit(tmp_path, 3)
+    assert {path.name[:12] for path in tmp_path.glob("*.npz")} == {"latest-00001", "latest-00003"}
+    next(tmp_path.glob("latest-00003*.npz")).write_bytes(b"damaged")
+    assert checkpoint.load(tmp_path)[1]["epoch"] == 1
+
+
+def test_a_damaged_pointer_costs_no_generation(tmp_path: Path):
+    _commit(tmp_path, 1)
+    _commit(tmp_path, 2)
+    (tmp_path / LATEST).write_text("{")
+    _commit(tmp_path, 3)
+    next(tmp_path.glob("latest-00003*.npz")).write_bytes(b"damaged")
+    assert checkpoint.load(tmp_path)[1]["epoch"] == 2
+
+
 def test_nothing_intact_is_said_so(tmp_path: Path):
     with pytest.raises(RunError, match="no intact checkpoint"):
         checkpoint.load(tmp_path)

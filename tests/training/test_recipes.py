@@ -63,9 +63,9 @@ def test_the_shown_command_gives_the_same_configuration():
     )
     words = shlex.split(command(config))
     options = cli.parser().parse_args(words[3:])
-    from brainseg.commands.training import settings_of
+    from brainseg.commands.training import configuration
 
-    assert recipe("document", model="resunet", data=options.data, **settings_of(options)) == config
+    assert configuration(options) == config
 
 
 def test_the_rate_warms_up_and_falls_to_zero():

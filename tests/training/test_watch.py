@@ -34,9 +34,10 @@ def test_time_left_comes_from_the_last_epochs_and_shrinks_within_one() -> None:
     assert watch.seconds_left(STATUS, records(2), half) == pytest.approx(9.5 * 2.0)
 
 
-def test_nobody_knows_the_time_left_before_the_first_epoch_or_after_the_end() -> None:
+def test_nobody_knows_the_time_left_before_the_first_epoch_or_from_the_stop_on() -> None:
     assert watch.seconds_left(STATUS, ()) is None
-    assert watch.seconds_left(replace(STATUS, state="finished"), records(2)) is None
+    for state in ("stopping", "finished"):
+        assert watch.seconds_left(replace(STATUS, state=state), records(2)) is None
 
 
 def test_a_place_left_from_an_earlier_epoch_adds_nothing() -> None:

@@ -5,15 +5,19 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from brainseg import cli, liveness, networks, runs
-from brainseg.errors import RunError
-from brainseg.training import checkpoint, devices, planning, process, watch, worker
+from brainseg.errors import DataError, RunError
+from brainseg.training import checkpoint, devices, planning, prepare, process, watch, worker
 from brainseg.training.planning import new_run
 from brainseg.training.recipes import RunConfig, recipe
 
@@ -239,6 +243,77 @@ def test_a_resume_on_data_that_changed_is_refused(begun: Path, tmp_path: Path, c
     first.unlink()
     with pytest.raises(RunError, match="began with"):
         process.claim(begun)
+
+
+def test_data_that_are_mended_before_the_first_checkpoint_are_those_of_the_run(
+    begun: Path, tmp_path: Path
+):
+    shutil.rmtree(begun / "checkpoint")
+    first, second, *_ = sorted((tmp_path / "data" / "images").iterdir())
+    first.write_bytes(second.read_bytes())
+    claimed = process.claim(begun)
+    claimed.ticket.give_back()
+    os.close(claimed.lock)
+    (begun / "checkpoint").mkdir()
+    (begun / "checkpoint" / "latest-00001-000000-0001.npz").touch()
+    planning.check_same_data(begun)
+
+
+def test_a_start_that_fails_at_its_very_end_is_told_apart_from_a_lost_run(
+    demo_data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = new_run(_config(demo_data))
+
+    def none(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(process.subprocess, "Popen", none)
+    with pytest.raises(RunError, match="no process could be started"):
+        process.start(run)
+    assert (_state(run), runs.is_locked(run)) == ("failed", False)
+    assert "no process could be started" in str(runs.status(run).reason)
+
+
+def test_a_place_that_cannot_be_drawn_changes_nothing(
+    demo_data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = new_run(_config(demo_data))
+    runs.append_event(run, {"kind": "state", "state": "stopped", "time": time.time()})
+
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(process.queue, "draw", full)
+    with pytest.raises(RunError, match="make room"):
+        process.resume(run)
+    assert (_state(run), runs.is_locked(run)) == ("stopped", False)
+
+
+def test_validation_slices_without_a_tumour_are_no_divergence(demo_data: Path, tmp_path: Path):
+    data = tmp_path / "data"
+    shutil.copytree(demo_data, data)
+    config = _config(data)
+    run = new_run(config)
+    split = runs.split(run)
+    masks = {sample.number: sample.mask for sample in planning.open_data(data)[0].samples}
+    for number in split.val:
+        path = masks[number]
+        cv2.imwrite(str(path), np.zeros_like(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)))
+    with pytest.raises(DataError, match="validation slices has a tumour"):
+        prepare.load_data(config, split)
+
+
+def test_what_a_worker_says_in_a_terminal_is_in_its_log_too(demo_data: Path, tmp_path: Path):
+    run = new_run(_config(demo_data))
+    code = (
+        "import sys; from pathlib import Path; from brainseg.training import worker;"
+        f"worker._keep_log(Path({str(run)!r})); print('hello'); sys.stdout.flush()"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == (run / "worker.log").read_text() == "hello\n"
+    with (run / "worker.log").open("a") as log:  # in the background it is one and the same
+        subprocess.run([sys.executable, "-c", code], stdout=log, check=True)
+    assert (run / "worker.log").read_text() == "hello\nhello\n"
 
 
 def test_a_run_that_recorded_no_contents_goes_on(begun: Path, tmp_path: Path):

@@ -1,0 +1,84 @@
+"""What the first weights of a run bring with them: a form, and slices that they have seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from brainseg import networks, runs
+from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog
+from brainseg.errors import ConfigError
+from brainseg.training.recipes import FLAG_OF, FORM, TUNING_RATE, RunConfig, recipe
+from brainseg.types import Split
+
+
+def settings(recipe_name: str, initial: str) -> dict[str, Any]:
+    """Return the settings that tune a network: its own form, and a tenth of the recipe's rate.
+
+    Raises:
+        NetworkError: there is no such network.
+        ConfigError: there is no such recipe.
+    """
+    rate = recipe(recipe_name, model="unet", data="").learning_rate * TUNING_RATE
+    return form(networks.find_network(initial)) | {"learning_rate": float(f"{rate:.6g}")}
+
+
+def form(folder: Path) -> dict[str, Any]:
+    """Return the settings that the weights in a network's folder decide.
+
+    Raises:
+        NetworkError: it is damaged.
+    """
+    known = networks.read_network(folder)
+    return {name: getattr(known, name) for name in FORM}
+
+
+def check(config: RunConfig, opened: list[Catalog], split: Split) -> None:
+    """Refuse first weights that do not fit, or that have seen slices held out for the test.
+
+    Raises:
+        ConfigError: another form or architecture, or a leak; the message says what would do.
+        NetworkError: there is no such network.
+    """
+    folder = networks.find_network(config.initial)
+    architecture = networks.read_network(folder).architecture
+    if architecture != config.model:
+        raise ConfigError(f"{config.initial!r} is a {architecture}: give --model {architecture}")
+    wanted = form(folder)
+    if odd := [name for name in FORM if getattr(config, name) != wanted[name]]:
+        flags = " ".join(f"--{FLAG_OF.get(name, name)} {wanted[name]}" for name in odd)
+        raise ConfigError(f"the weights of {config.initial!r} have another form: give {flags}")
+    past = networks.read_split(folder)
+    if past is None:
+        return
+    seen = {*past.train, *past.val}
+    leaked = {
+        sample.number
+        for catalog in opened
+        if is_of(folder, past, catalog)
+        for sample in catalog.samples
+    } & seen.intersection(split.test)
+    if leaked:
+        raise ConfigError(
+            f"{config.initial!r} was trained or tuned on {len(leaked)} of the {len(split.test)} "
+            "slices held out for the test: a score on them would mean nothing. Hold out what it "
+            "has not seen (of the public slices --split patient --test-folds 3), or start anew"
+        )
+
+
+def is_of(folder: Path, split: Split, catalog: Catalog) -> bool:
+    """Whether the numbers in a network's split mean the slices of this catalog.
+
+    A run knows the folders it was made from. A shipped network knows public slice numbers, which
+    mean something in a copy of the public slices only.
+    """
+    added = catalog.samples[0].number >= TUMOUR_FREE_FIRST
+    if (folder.parent / "config.json").is_file():
+        config = runs.config(folder.parent)
+        made_of = config.tumour_free if added else config.data
+        return bool(made_of) and Path(made_of).resolve() == catalog.root.resolve()
+    if added:  # nothing names that folder: its numbers must be exactly those that were used
+        used = {n for part in (split.train, split.val, split.test) for n in part}
+        here = {sample.number for sample in catalog.samples}
+        return {n for n in used if n >= TUMOUR_FREE_FIRST} == here
+    return not catalog.synthetic and any(sample.fold is not None for sample in catalog.samples)

@@ -1,0 +1,111 @@
+"""First weights: their form comes with them, and what they have seen is no test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from brainseg import cli, networks, paths
+from brainseg.commands.training import configuration
+from brainseg.data.catalog import TUMOUR_FREE_FIRST
+from brainseg.errors import ConfigError, NetworkError
+from brainseg.training import lineage, planning
+from brainseg.training.planning import new_run, open_data, split_of
+from brainseg.training.prepare import start_weights
+from brainseg.training.recipes import FORM, RunConfig, recipe
+from brainseg.types import Split
+
+
+def _from_words(data: Path, *words: str) -> RunConfig:
+    line = ["train", "--data", str(data), "--model", "unet", "--from", "unet", *words]
+    return configuration(cli.parser().parse_args(line))
+
+
+@pytest.mark.parametrize("name", ["quick", "document", "reference"])
+def test_a_shipped_network_is_tuned_by_every_recipe_as_it_stands(name: str, demo_data: Path):
+    config = _from_words(demo_data, "--recipe", name)
+    known = networks.read_network(paths.PRETRAINED / "unet")
+    assert {n: getattr(config, n) for n in FORM} == {n: getattr(known, n) for n in FORM}
+    plain = recipe(name, model="unet", data=str(demo_data))
+    assert config.learning_rate == pytest.approx(plain.learning_rate / 10)
+    assert new_run(config).is_dir()
+
+
+def test_its_weights_are_what_the_training_begins_with(demo_data: Path):
+    import keras
+    import numpy as np
+
+    from brainseg import models
+
+    config = _from_words(demo_data, "--size", "64")
+    model = models.build("unet", size=64, base=config.base, depth=config.depth)
+    start_weights(model, config.initial)
+    with np.load(paths.PRETRAINED / "unet" / "weights.npz") as archive:
+        kept = [archive[name] for name in sorted(archive.files)]
+    now = [keras.ops.convert_to_numpy(v) for v in model.variables]
+    for one, other in zip(now, kept, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--base", "8"], "have another form: give --base 16"),
+        (["--depth", "3", "--contrast", "equalised"], "--depth 4 --contrast linear"),
+        (["--model", "resunet"], "'unet' is a unet: give --model unet"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_a_run_is_made(
+    words: list[str], sentence: str, demo_data: Path
+):
+    with pytest.raises(ConfigError, match=sentence):
+        new_run(_from_words(demo_data, *words))
+    assert not paths.runs().exists() or not list(paths.runs().iterdir())
+
+
+def test_an_unknown_network_is_refused_by_name(demo_data: Path):
+    line = ["train", "--data", str(demo_data), "--model", "unet", "--from", "nobody"]
+    with pytest.raises(NetworkError, match="nobody"):
+        configuration(cli.parser().parse_args(line))
+
+
+def test_slices_that_the_first_weights_saw_are_no_test(
+    demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    data, free = tmp_path / "data", tmp_path / "free"
+    data.symlink_to(demo_data)
+    free.symlink_to(demo_data)
+    config = _from_words(data, "--split", "slice", "--tumour-free", str(free))
+    opened = open_data(config.data, config.tumour_free)
+    split = split_of(config, opened)
+    past = Split(train=split.test[:2], val=(), test=(), seed=0, unit="slice")
+    monkeypatch.setattr(networks, "read_split", lambda _: past)
+    monkeypatch.setattr(lineage, "is_of", lambda *_: True)
+    with pytest.raises(ConfigError, match=f"on 2 of the {len(split.test)} slices held out"):
+        planning.new_run(config)
+    monkeypatch.setattr(lineage, "is_of", lambda *_: False)  # the same numbers, other slices
+    assert planning.new_run(config).is_dir()
+
+
+def test_whose_slices_the_numbers_of_a_split_are(demo_data: Path, tmp_path: Path):
+    shipped = paths.PRETRAINED / "unet"
+    (mine,) = open_data(demo_data)
+    known = networks.read_split(shipped)
+    assert known is not None
+    assert not lineage.is_of(shipped, known, mine)  # synthetic
+    public = replace(mine, synthetic=False, samples=tuple(replace(s, fold=1) for s in mine.samples))
+    assert lineage.is_of(shipped, known, public)
+    added = replace(
+        mine,
+        samples=tuple(replace(s, number=s.number + TUMOUR_FREE_FIRST) for s in mine.samples),
+    )
+    assert not lineage.is_of(shipped, known, added)
+    exactly = replace(
+        known, test=tuple(sample.number for sample in added.samples), train=(), val=()
+    )
+    assert lineage.is_of(shipped, exactly, added)
+    run = new_run(recipe("quick", model="unet", data=str(demo_data)))
+    assert lineage.is_of(run / "network", known, mine)
+    assert not lineage.is_of(run / "network", known, added)
