@@ -57,8 +57,6 @@ def test_saliency_explains_the_equalised_scan(linear: saliency.Opened):  # noqa:
 
 
 def test_first_weights_of_another_contrast_are_refused(folder: Path, demo_data: Path):
-    form = {"base": 1, "depth": 1}
-    config = recipe("quick", model="unet", data=str(demo_data), initial=str(folder), **form)
-    with pytest.raises(ConfigError, match="give --contrast equalised"):
-        new_run(replace(config, contrast="linear"))
-    assert new_run(replace(config, contrast="equalised")).is_dir()
+    config = recipe("quick", model="unet", data=str(demo_data), initial=str(folder))
+    with pytest.raises(ConfigError, match="give .*--contrast equalised"):
+        new_run(config)
