@@ -58,5 +58,5 @@ def test_saliency_explains_the_equalised_scan(linear: saliency.Opened):  # noqa:
 
 def test_first_weights_of_another_contrast_are_refused(folder: Path, demo_data: Path):
     config = recipe("quick", model="unet", data=str(demo_data), initial=str(folder))
-    with pytest.raises(ConfigError, match="give .*--contrast equalised"):
+    with pytest.raises(ConfigError, match=r"give .*--contrast equalised"):
         new_run(config)
