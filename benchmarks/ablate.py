@@ -19,7 +19,6 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import psutil
@@ -139,7 +138,7 @@ def measure(one: PlannedRun, out: Path, tumour_free: Path) -> dict[str, Any]:
         **{name: result.summary[name] for name in names},
         "glioma": result.by_tumour.get("glioma", {}).get("dice"),
         "core_seconds": _cost(run),
-        "less_baseline": _less(result, out / _name(one.config.model, "baseline", one.config.seed)),
+        "less_baseline": None,
     }
 
 
@@ -159,12 +158,21 @@ def _scored(one: PlannedRun, run: Path, tumour_free: Path) -> Evaluation:
     return result
 
 
-def _less(result: Evaluation, baseline: Path) -> list[float | None] | None:
-    """Return the mean difference in Dice to the baseline's and its 95 % interval."""
-    if not (baseline / SCORES).is_file():
+def _less_of(row: dict[str, Any], out: Path) -> list[float | None] | None:
+    """Return the mean difference in Dice to the baseline of the seed and its 95 % interval."""
+    scores = [
+        out / _name(row["model"], name, row["seed"]) / SCORES
+        for name in (row["variant"], "baseline")
+    ]
+    if not all(path.is_file() for path in scores):
         return None
-    found = summary.compare(result, runs.read_evaluation(baseline / SCORES))
+    found = summary.compare(*map(runs.read_evaluation, scores))
     return [found.by_slice.difference, found.low, found.high]
+
+
+def _length(row: dict[str, Any], options: argparse.Namespace) -> tuple[int, int]:
+    """Return the size and the epochs that a row must have to stand beside those of this call."""
+    return VARIANTS[row["variant"]].get("size", options.size), options.epochs
 
 
 def _name(model: str, variant: str, seed: int) -> str:
@@ -172,47 +180,38 @@ def _name(model: str, variant: str, seed: int) -> str:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """One line a variant: means over its seeds.
-
-    Behind the difference stands its interval or, of several seeds, each one's own.
-    """
+    """One line a variant and seed, beside the baseline of the same seed."""
     lines = [
-        "| variant | change | seeds | Dice | by seed | less baseline (95 % or by seed) "
-        "| glioma | misses | tumour-free painted | parameters | core-seconds |",
-        "|---" * 11 + "|",
+        "| variant | change | seed | Dice | less baseline of the seed, 95 % | glioma | misses "
+        "| tumour-free painted | parameters | core-seconds |",
+        "|---" * 10 + "|",
     ]
-    for name in dict.fromkeys(row["variant"] for row in rows):
-        part = [row for row in rows if row["variant"] == name]
-        change = ", ".join(f"{k} {v or 'off'}" for k, v in part[0]["change"].items())
+    names = list(dict.fromkeys(row["variant"] for row in rows))
+    for row in sorted(rows, key=lambda row: (names.index(row["variant"]), row["seed"])):
+        change = ", ".join(f"{k} {v or 'off'}" for k, v in row["change"].items())
         cells = [
-            f"`{name}`",
+            f"`{row['variant']}`",
             change or "-",
-            str(len(part)),
-            _mean(part, "dice"),
-            " ".join(f"{row['dice']:.3f}" for row in part) if len(part) > 1 else "-",
-            "-" if name == "baseline" else _difference(part),
-            *(_mean(part, key) for key in ("glioma", "misses", "false_alarms")),
-            f"{part[0]['parameters']:,}",
-            f"{mean(row['core_seconds'] for row in part):,.0f}",
+            str(row["seed"]),
+            _number(row["dice"]),
+            "-" if row["variant"] == "baseline" else _difference(row["less_baseline"]),
+            *(_number(row[key]) for key in ("glioma", "misses", "false_alarms")),
+            f"{row['parameters']:,}",
+            f"{row['core_seconds']:,.0f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _difference(part: list[dict[str, Any]]) -> str:
-    less = [row["less_baseline"] for row in part if row.get("less_baseline")]
-    if not less:
+def _difference(less: list[float | None] | None) -> str:
+    if not less or less[0] is None:
         return "-"
-    words = f"{mean(one[0] for one in less):+.3f}"
-    if len(less) > 1:
-        return f"{words} ({' '.join(f'{one[0]:+.3f}' for one in less)})"
-    low, high = less[0][1:]
-    return words if low is None else f"{words} ({low:+.3f} to {high:+.3f})"
+    mean, low, high = less
+    return f"{mean:+.3f}" + ("" if low is None else f" ({low:+.3f} to {high:+.3f})")
 
 
-def _mean(part: list[dict[str, Any]], key: str) -> str:
-    values = [row[key] for row in part if row[key] is not None]
-    return f"{mean(values):.3f}" if values else "-"
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def write_doc(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
@@ -260,10 +259,15 @@ def main(words: list[str] | None = None) -> None:
     rows = json.loads(kept.read_text()) if kept.is_file() else []
     if any(row["model"] != options.model for row in rows):
         sys.exit(f"{options.out} is of another architecture: give {options.model} another --out")
+    if any((row["size"], row["epochs"]) != _length(row, options) for row in rows):
+        sys.exit(f"{options.out} holds other sizes or lengths: give these another --out")
     for one in planned:
         if all((row["variant"], row["seed"]) != (one.arm, one.config.seed) for row in rows):
             train(one, options.out)
             rows.append(measure(one, options.out, options.tumour_free))
+            for row in rows:  # a variant may have come before the baseline of its seed
+                if not row["less_baseline"]:
+                    row["less_baseline"] = _less_of(row, options.out)
             files.write_json(kept, rows)
         if not options.no_doc:
             write_doc(rows, options)

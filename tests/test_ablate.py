@@ -13,7 +13,8 @@ MARK = "<!-- ablations -->"
 
 def _words(out: Path, *more: str) -> list[str]:
     return [
-        "--data", "d", "--tumour-free", "t", "--out", str(out), "--baseline-seeds", "1", *more
+        "--data", "d", "--tumour-free", "t", "--out", str(out),
+        "--baseline-seeds", "1", "--epochs", "1", *more,
     ]  # fmt: skip
 
 
@@ -51,20 +52,47 @@ def test_the_baseline_has_seeds_of_its_own_that_show_what_chance_does(tmp_path: 
     assert names == [*(f"unet-baseline-seed{s}" for s in range(3)), "unet-base-8-seed0"]
 
 
-def test_the_table_compares_seed_by_seed_and_shows_what_is_undefined_as_a_dash(tmp_path: Path):
+def test_the_table_has_a_line_a_seed_and_shows_what_is_undefined_as_a_dash(tmp_path: Path):
     options = ablate.parse(_words(tmp_path, "--only", "baseline", "loss-dice", "--seeds", "2"))
     planned = ablate.planned_runs(options)
     rows = [_row(one, d) for one, d in zip(planned, (0.5, 0.7, 0.6, 0.9), strict=True)]
-    lines = ablate.table(rows).splitlines()
-    assert len(lines) == 4
-    assert lines[3].split(" | ")[1:8] == [
-        "loss dice", "2", "0.750", "0.600 0.900", "+0.250 (+0.100 +0.400)", "0.375", "0.100",
+    lines = ablate.table(rows[::-1]).splitlines()
+    assert [line.split(" | ")[0:3] for line in lines[2:]] == [
+        ["| `loss-dice`", "loss dice", "0"], ["| `loss-dice`", "loss dice", "1"],
+        ["| `baseline`", "-", "0"], ["| `baseline`", "-", "1"],
     ]  # fmt: skip
-    alone = ablate.table([rows[0], rows[2]]).splitlines()[3]
-    assert "| +0.100 (-0.100 to +0.200) |" in alone
-    assert lines[2].split(" | ")[5] == "-"
-    assert " - " in lines[3]
+    assert lines[2].split(" | ")[3:8] == [
+        "0.600", "+0.100 (-0.100 to +0.200)", "0.300", "0.100", "-",
+    ]  # fmt: skip
+    assert lines[4].split(" | ")[4] == "-"
     assert all(line.count("|") == lines[0].count("|") for line in lines)
+
+
+def test_a_variant_that_came_before_its_baseline_is_compared_once_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ablate, "train", lambda one, out: (out / one.name).mkdir())
+    monkeypatch.setattr(ablate, "measure", lambda one, *_: _row(one, 0.5) | {"less_baseline": None})
+    there = tmp_path / "unet-baseline-seed0"
+    monkeypatch.setattr(
+        ablate, "_less_of", lambda row, out: [0.1, 0.0, 0.2] if there.is_dir() else None
+    )
+    ablate.main(_words(tmp_path, "--only", "ema-off", "--no-doc"))
+    kept = tmp_path / "ablations.json"
+    assert json.loads(kept.read_text())[0]["less_baseline"] is None
+    ablate.main(_words(tmp_path, "--only", "baseline", "--no-doc"))
+    assert [row["less_baseline"] for row in json.loads(kept.read_text())] == [[0.1, 0.0, 0.2]] * 2
+
+
+def test_another_length_is_not_mixed_into_the_same_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ablate, "train", lambda *_: pytest.fail("it trained"))
+    options = ablate.parse(_words(tmp_path, "--only", "size-96"))
+    rows = [_row(one, 0.5) | {"size": 96} for one in ablate.planned_runs(options)]
+    (tmp_path / "ablations.json").write_text(json.dumps(rows))
+    with pytest.raises(SystemExit, match="other sizes or lengths"):
+        ablate.main(_words(tmp_path, "--only", "ema-off", "--epochs", "2"))
 
 
 def test_an_interrupted_ablation_goes_on_and_writes_the_document_as_it_goes(
