@@ -88,7 +88,7 @@ def paired_wilcoxon(a: Sequence[float], b: Sequence[float]) -> PairedTest:
     """Test whether the differences of pairs lie around zero (Wilcoxon 1945), two-sided.
 
     The ranks of pairs without a difference are split between the sides (Demsar 2006, JMLR 7).
-    Exact for few pairs without ties, by the normal approximation otherwise, as scipy chooses.
+    Exact for few pairs, by the normal approximation otherwise, as scipy chooses.
 
     Raises:
         ValueError: the two differ in length.

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from math import log2
 from pathlib import Path
 
 import pytest
@@ -20,34 +19,23 @@ def _epoch(number: int, hours: float, val_dice: float, dice: float = 0.5) -> Epo
     return EpochRecord(**numbers)  # type: ignore[arg-type]
 
 
-def test_each_mark_has_the_best_until_then_and_the_last_is_the_end():
-    history = [_epoch(1, 0.1, 0.4, 0.3), _epoch(2, 0.2, 0.3, 0.4), _epoch(3, 0.6, 0.6, 0.5)]
-    assert learning_curve.points(history) == {
-        0.125: (0.4, 0.3), 0.25: (0.4, 0.4), 0.5: (0.4, 0.4), 0.6: (0.6, 0.5),
-    }  # fmt: skip
+def test_each_mark_has_the_newest_epoch_by_then_also_where_that_is_worse():
+    history = [_epoch(1, 0.1, 0.4), _epoch(2, 0.2, 0.3), _epoch(3, 0.6, 0.6)]
+    found = {mark: one.val_dice for mark, one in learning_curve.points(history).items()}
+    assert found == {0.125: 0.4, 0.25: 0.3, 0.5: 0.3}
 
 
-def test_the_pace_is_that_of_the_second_half():
-    hours = [0.1, 0.2, 1.0, 2.0, 4.0]
-    history = [
-        _epoch(i, hour, 0.6 + 0.05 * log2(hour) if hour >= 1 else 0.1)
-        for i, hour in enumerate(hours)
-    ]
-    assert learning_curve.pace(history) == pytest.approx((0.05, 0.6))
+def test_a_decline_after_the_best_epoch_is_shown():
+    history = [_epoch(1, 0.5, 0.4, 0.3), _epoch(2, 1.0, 0.7, 0.5), _epoch(3, 1.5, 0.6, 0.8)]
     line = learning_curve.table({"unet": history}).splitlines()[2]
-    assert "| +0.050 | 16 h | 32 h |" in line  # 0.6 and four, five doublings
-
-
-def test_a_run_that_stands_still_never_gets_there():
-    history = [_epoch(i, i + 1.0, 0.7) for i in range(6)]
-    assert "| never | never |" in learning_curve.table({"unet": history})
+    assert line.endswith("| 0.700 / 0.500 (2, 1.0 h) | 0.600 / 0.800 (3, 1.5 h) |")
 
 
 def test_runs_of_different_length_share_the_columns():
     short = [_epoch(i, 0.1 * (i + 1), 0.1 * i) for i in range(4)]
     long = [_epoch(i, 0.5 * (i + 1), 0.1 * i) for i in range(4)]
     lines = learning_curve.table({"short": short, "long": long}).splitlines()
-    assert lines[0].startswith("| run | 0.125 h | 0.25 h | 0.5 h | 1 h | end |")
+    assert lines[0] == "| run | 0.125 h | 0.25 h | 0.5 h | 1 h | best epoch | last epoch |"
     assert len({line.count("|") for line in lines}) == 1
 
 
@@ -65,9 +53,9 @@ def test_the_document_is_written_from_run_folders(
             numbers = {name: getattr(one, name) for name in EpochRecord.__dataclass_fields__}
             log.write(json.dumps({"kind": "epoch", "time": 1.0, **numbers}) + "\n")
     learning_curve.main([str(run)])
-    assert "| `unet` | 0.100 / 0.500 |" in document.read_text().replace("| - ", "")
+    assert "0.400 / 0.500 (4, 1.0 h)" in document.read_text()
     assert "`unet`" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="0 epochs; at least 4"):
+    with pytest.raises(SystemExit, match="nowhere has no epoch yet"):
         learning_curve.main([str(tmp_path / "nowhere")])
 
 

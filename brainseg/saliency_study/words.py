@@ -6,7 +6,7 @@ from brainseg.saliency_study.summary import BASELINES, MAPS, NAMES, Study, separ
 from brainseg.scores import Summary
 
 # From either on, a map all but holds the mask. Trained networks do no better: those shipped here
-# reach a Dice near 0.75 on patients that they never saw (docs/MODEL_CARD.md).
+# reach a Dice of 0.71 on patients that they never saw (docs/MODEL_CARD.md).
 LEAK_AUROC = 0.98
 LEAK_DICE = 0.75
 _NAMES = {"brightness": "the slice's own brightness", "centre": "nearness to the centre"}
