@@ -116,7 +116,7 @@ def _effort(
 ) -> list[str]:
     began = time.time() - (status.started or status.created)
     words = [
-        f"{duration(history[-1].elapsed)} trained" if history else f"began {duration(began)} ago"
+        f"{duration(history[-1].elapsed)} trained" if history else f"Began {duration(began)} ago"
     ]
     if left is not None:
         until = time.strftime("%H:%M", time.localtime(time.time() + left))
