@@ -90,7 +90,7 @@ def settings() -> list[RunConfig]:
             start = _pick_start(models)
     key, rate = f"train.{base.recipe}", base.learning_rate
     if start != NEW:
-        key, rate = f"{key}.{start}", float(f"{rate * recipes.TUNING_RATE:.6g}")
+        key, rate = f"{key}.{start}", recipes.tuning_rate(rate)
     changes = training_details.show(
         key, replace(base, learning_rate=rate), catalog, _fixed(models, start)
     )

@@ -8,7 +8,7 @@ from typing import Any
 from brainseg import networks, runs
 from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog
 from brainseg.errors import ConfigError
-from brainseg.training.recipes import FLAG_OF, FORM, TUNING_RATE, RunConfig, recipe
+from brainseg.training.recipes import FLAG_OF, FORM, RunConfig, recipe, tuning_rate
 from brainseg.types import Split
 
 
@@ -19,8 +19,8 @@ def settings(recipe_name: str, initial: str) -> dict[str, Any]:
         NetworkError: there is no such network.
         ConfigError: there is no such recipe.
     """
-    rate = recipe(recipe_name, model="unet", data="").learning_rate * TUNING_RATE
-    return form(networks.find_network(initial)) | {"learning_rate": float(f"{rate:.6g}")}
+    rate = recipe(recipe_name, model="unet", data="").learning_rate
+    return form(networks.find_network(initial)) | {"learning_rate": tuning_rate(rate)}
 
 
 def form(folder: Path) -> dict[str, Any]:

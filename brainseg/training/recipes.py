@@ -261,7 +261,12 @@ def command(config: RunConfig) -> str:
 
 FLAG_OF = {"split_unit": "split", "initial": "from"}
 FORM = ("base", "depth", "norm", "saliency", "contrast")  # what first weights decide
-TUNING_RATE = 0.1  # of the recipe's learning rate: trained weights want smaller steps
+_TUNING_RATE = 0.1  # of the recipe's learning rate: trained weights want smaller steps
+
+
+def tuning_rate(rate: float) -> float:
+    """Return the learning rate that tunes trained weights where ``rate`` trains new ones."""
+    return float(f"{rate * _TUNING_RATE:.6g}")
 
 
 def _option(name: str, value: Any) -> str:
