@@ -57,8 +57,7 @@ def claim(run: Path) -> Claim:
     except BaseException:
         os.close(lock)
         if ticket is not None:
-            ticket.path.unlink(missing_ok=True)
-            os.close(ticket.handle)
+            ticket.give_back()
         raise
     return Claim(run=run, lock=lock, ticket=ticket)
 

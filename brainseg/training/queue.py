@@ -1,9 +1,11 @@
-"""The queue in front of the devices: one run a device, in the order in which they came.
+"""The queues in front of the devices: one run a device, in the order in which they came.
 
-A waiting run holds a ticket, a numbered file under lock; a running one holds the lock of its
-device. Both are locks of the system: whoever dies leaves its place at once, and no clean-up is
-needed for the next to go on. Several GPUs serve the one queue side by side. A run that wants all
-of them takes all locks or none, and as long as it is first nobody behind it takes any.
+A waiting run holds a ticket, a numbered file under lock that names the devices it may use; a
+running one holds the lock of its device. Both are locks of the system: whoever dies leaves its
+place at once, and no clean-up is needed for the next to go on. A device goes to the earliest ticket
+that names it, so a run for the CPU never waits for one that wants a GPU, and several GPUs serve
+those that name them all side by side. A run that wants all of them takes all locks or none, and as
+long as it waits nobody behind it takes any.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from brainseg import liveness, paths
 from brainseg.errors import RunError
@@ -24,7 +27,7 @@ _MUTEX_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """A place in the queue, held as long as ``handle`` is open in some process."""
+    """A place in the queues, held as long as ``handle`` is open in some process."""
 
     path: Path
     handle: int
@@ -57,12 +60,12 @@ def device_names() -> tuple[str, ...]:
 
 
 def draw(run: Path) -> Ticket:
-    """Take the last place in the queue.
+    """Take the last place in the queue of every device that this process may use.
 
     Raises:
         RunError: the queue is stuck.
     """
-    folder = _folder()
+    folder, devices = _folder(), device_names()
     folder.mkdir(parents=True, exist_ok=True)
     mutex = liveness.take(folder / "mutex", seconds=_MUTEX_SECONDS)
     if mutex is None:
@@ -73,24 +76,19 @@ def draw(run: Path) -> Ticket:
         handle = liveness.take(path, seconds=_MUTEX_SECONDS)
         if handle is None:
             raise RunError(f"the ticket {path} cannot be locked")
-        os.pwrite(handle, json.dumps({"run": str(run.resolve())}).encode(), 0)
+        told = {"run": str(run.resolve()), "devices": devices}
+        os.pwrite(handle, json.dumps(told).encode(), 0)
         return Ticket(path=path, handle=handle)
     finally:
         os.close(mutex)
 
 
-def ahead(ticket: Path) -> int:
-    """Return how many waiting runs have an earlier ticket."""
-    return sum(liveness.is_held(path) for path in _tickets() if path.name < ticket.name)
-
-
 def try_to_leave(ticket: Ticket, *, every: bool = False) -> tuple[Device, ...]:
-    """Exchange the first ticket for a free device, or for ``every`` one; else return none."""
-    if ahead(ticket.path):
-        return ()
+    """Exchange a ticket for a device that is free and its turn, or for ``every``; else for none."""
     names, taken = device_names(), []
+    spoken_for = {name for path in _waiting() if path < ticket.path for name in _wanted(path)}
     for name in names:
-        handle = liveness.take(_lock_of(name))
+        handle = None if name in spoken_for else liveness.take(_lock_of(name))
         if handle is not None:
             taken.append(Device(name=name, handle=handle))
             if not every:
@@ -115,13 +113,27 @@ def wait(ticket: Ticket, *, pause: Callable[[], bool], every: bool = False) -> t
 
 
 def place(run: Path) -> int | None:
-    """Return the place of a waiting run, from 1 for the next to go; None where it does not wait."""
-    waiting = [path for path in _tickets() if liveness.is_held(path)]
-    for number, path in enumerate(waiting, start=1):
-        with suppress(OSError, ValueError):
-            if json.loads(path.read_text())["run"] == str(run.resolve()):
-                return number
+    """Return the place of a waiting run, from 1 for the next to go; None where it does not wait.
+
+    Those count that wait for a device which this one waits for, too.
+    """
+    waiting = _waiting()
+    for number, path in enumerate(waiting):
+        if _told(path).get("run") == str(run.resolve()):
+            wanted = _wanted(path)
+            return 1 + sum(not wanted.isdisjoint(_wanted(one)) for one in waiting[:number])
     return None
+
+
+def _wanted(ticket: Path) -> set[str]:
+    """Return the devices that a ticket names; all that are here until it is written whole."""
+    return set(_told(ticket).get("devices") or device_names())
+
+
+def _told(ticket: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        return dict(json.loads(ticket.read_text()))
+    return {}
 
 
 def _folder() -> Path:
@@ -134,6 +146,10 @@ def _lock_of(device: str) -> Path:
 
 def _tickets() -> list[Path]:
     return sorted(_folder().glob("[0-9]*.json"))
+
+
+def _waiting() -> list[Path]:
+    return [path for path in _tickets() if liveness.is_held(path)]
 
 
 def _removed_if_dead(path: Path) -> bool:

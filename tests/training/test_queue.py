@@ -106,3 +106,39 @@ def test_runs_queue_for_gpus_unless_the_backend_sees_none(
     monkeypatch.setattr(hardware, "nodes", lambda: ("0", "1"))
     monkeypatch.setattr(hardware, "backend_gpus", lambda: seen)
     assert queue.device_names() == names
+
+
+def test_a_run_waits_only_for_those_that_want_a_device_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    first_gpu, next_in_line, second_gpu, processor, any_gpu = _runs(tmp_path, 5)
+    tickets = {}
+    for run, seen in [(first_gpu, "0"), (next_in_line, "0"), (second_gpu, "1"), (processor, "")]:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
+        tickets[run] = queue.draw(run)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    tickets[any_gpu] = queue.draw(any_gpu)
+    assert [queue.place(run) for run in tickets] == [1, 2, 1, 1, 4]
+    assert not queue.try_to_leave(tickets[any_gpu])  # both are spoken for
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    cpu = queue.try_to_leave(tickets[processor])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    second = queue.try_to_leave(tickets[second_gpu])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert not queue.try_to_leave(tickets[next_in_line])
+    first = queue.try_to_leave(tickets[first_gpu])
+    assert [device.name for device in (*cpu, *second, *first)] == ["cpu", "gpu-1", "gpu-0"]
+    _free(second)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    last = queue.try_to_leave(tickets[any_gpu])  # it does not wait for the one behind gpu-0
+    assert [device.name for device in last] == ["gpu-1"]
+    tickets[next_in_line].give_back()
+    _free([*cpu, *first, *last])
+
+
+def test_a_ticket_that_is_not_written_yet_wants_every_device(tmp_path: Path):
+    torn, second = (queue.draw(run) for run in _runs(tmp_path, 2))
+    torn.path.write_text('{"run": "/so')
+    assert not queue.try_to_leave(second)
+    torn.give_back()
+    second.give_back()
