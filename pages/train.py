@@ -24,6 +24,7 @@ with frame.open_page(
             "**No run yet.** Start one above: the quick recipe takes a few minutes.",
             icon=":material/timeline:",
         )
+        training_news.wait()
         st.stop()
 
     live_chart.prepare()

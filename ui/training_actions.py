@@ -47,11 +47,11 @@ def _stop_or_resume(run: Path, status: RunStatus) -> None:
             args=(run.name, True),
         )  # fmt: skip
     elif doing == runs.FINISHING and status.state in ("running", "stopping"):
-        st.button(
-            "Stop now", icon=":material/stop:", key="train.stop.now", on_click=_stop,
-            args=(run.name, True), disabled=runs.stop_wish(run) == runs.NOW,
-            help="All epochs are done. A resume exports the network and measures it again.",
-        )  # fmt: skip
+        if st.button(
+            "Stop now", icon=":material/stop:", key="train.stop.now",
+            disabled=runs.stop_wish(run) == runs.NOW,
+        ):  # fmt: skip
+            _ask_to_stop(run)
     elif status.state == "running":
         with st.popover("Stop", icon=":material/stop:", key="train.stop"):
             st.button(
@@ -60,13 +60,13 @@ def _stop_or_resume(run: Path, status: RunStatus) -> None:
             )  # fmt: skip
             if st.button("Stop now", icon=":material/stop:", key="train.stop.now",
                          width="stretch"):  # fmt: skip
-                _ask_to_stop(run.name)
+                _ask_to_stop(run)
             st.caption("Either way it can be resumed from exactly there.")
     elif status.state == "stopping":
         if runs.stop_wish(run) == runs.EPOCH and st.button(
             "Stop now", icon=":material/stop:", key="train.stop.now"
         ):
-            _ask_to_stop(run.name)
+            _ask_to_stop(run)
     elif status.state in ("stopped", "failed", "lost"):
         diverged = "diverged" in (status.reason or "")  # exact as it is, it would do so again
         st.button(
@@ -92,20 +92,32 @@ def _resume(run_id: str) -> None:
     _do(lambda: process.resume(runs.find(run_id)))
 
 
-@st.dialog("Stop in the middle of the epoch?", icon=":material/stop:", on_dismiss="rerun")
-def _ask_to_stop(run_id: str) -> None:
+def _ask_to_stop(run: Path) -> None:
+    if watch.doing(run) == runs.FINISHING:
+        title = "Stop before the network is there?"
+        words = (
+            "All epochs are done and saved. What is left is to export the network and to measure "
+            "it; a resume does that from its beginning."
+        )
+    else:
+        title = "Stop in the middle of the epoch?"
+        words = (
+            "It saves after this batch and leaves. This epoch gets no point on the curves until "
+            "the run is resumed; then it goes on with the very next batch."
+        )
+    st.dialog(title, icon=":material/stop:", on_dismiss="rerun")(_asked_to_stop)(run.name, words)
+
+
+def _asked_to_stop(run_id: str, words: str) -> None:
     st.session_state[training_news.ASKING] = True
-    st.markdown(
-        "It saves after this batch and leaves. This epoch gets no point on the curves until the "
-        "run is resumed; then it goes on with the very next batch."
-    )
+    st.markdown(words)
     with st.container(horizontal=True):
         if st.button(
             "Stop now", type="primary", key="train.stop.now.yes", on_click=_stop,
             args=(run_id, True),
         ):  # fmt: skip
             st.rerun()
-        if st.button("Go on training", key="train.stop.now.no"):
+        if st.button("Let it go on", key="train.stop.now.no"):
             st.rerun()
 
 

@@ -120,7 +120,7 @@ def previews(run: Path, *, alive: bool) -> None:
     grid = st.grid(4, min_column_width=150, gap="small")
     for number, path in enumerate(watch.previews(run, epoch), start=1):
         alt = f"Validation slice {number} after epoch {epoch}"
-        grid.image(_inline(path), width="stretch", alt=alt)
+        grid.image(_inline(path, path.stat().st_mtime_ns), width="stretch", alt=alt)
     config = config_of(run)
     whose = OUTLINES[config.model] if config else "The network: the other outline"
     st.caption(
@@ -148,8 +148,9 @@ def _choose_epoch(key: str, epochs: Sequence[int], *, alive: bool) -> int:
         )
 
 
-def _inline(path: Path) -> str:
-    """Return a picture as an address that holds it.
+@st.cache_data(max_entries=16, show_spinner=False)
+def _inline(path: Path, written: int) -> str:
+    """Return a picture as an address that holds it; read once unless ``written`` changes.
 
     A file served beside the page is gone at the next look, before a slow browser has fetched it,
     and is made a JPEG, which smears outlines.

@@ -28,16 +28,17 @@ def show(configs: Sequence[RunConfig], split: Split) -> None:
     """Say what training runs on here and how long it would take, or offer to measure it."""
     st.markdown(f":material/memory: Trains on {frame.plain(hardware.describe())}.")
     _say_what_is_unused()
-    found = {config: estimate.known(config) for config in configs}
-    missing = [config for config, measured in found.items() if measured is None]
+    known = {config: estimate.known(config) for config in configs}
+    found = {config: measured for config, measured in known.items() if measured is not None}
     job = _jobs().get(estimate.key_of(configs))
-    if not missing:
-        _jobs().pop(estimate.key_of(configs), None)
-        st.markdown(":material/timer: " + sentence(found, split))
-    elif job is not None and job.running:
+    if job is not None and job.running:
         st.fragment(_watch, run_every=1)(configs)
+    elif len(found) < len(configs):
+        _offer(configs, [config for config in configs if config not in found], job)
     else:
-        _offer(configs, missing, job)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(":material/timer: " + sentence(found, split), width="stretch")
+            _again(configs, job)
 
 
 def ask() -> None:
@@ -83,6 +84,18 @@ def _begin(key: str, missing: Sequence[RunConfig]) -> None:
             _jobs().pop(other, None)
     _jobs()[key] = estimate.start(missing)
     st.session_state[MEASURING] = [*st.session_state.get(MEASURING, ()), key]
+
+
+def _again(configs: Sequence[RunConfig], job: Job | None) -> None:
+    """Offer to measure anew: the machine may have been busier, or less so, the last time."""
+    if job is not None:
+        _jobs().pop(estimate.key_of(configs), None)
+        if job.process.returncode:
+            st.warning(f"It could not be measured again: {frame.plain(job.problem())}")
+    if st.button("Measure again", icon=":material/refresh:", type="tertiary",
+                 key="train.estimate.again"):  # fmt: skip
+        _begin(estimate.key_of(configs), configs)
+        st.rerun(scope="app")
 
 
 def _offer(configs: Sequence[RunConfig], missing: list[RunConfig], job: Job | None) -> None:

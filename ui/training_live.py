@@ -32,8 +32,9 @@ LOG_LINES = 40
 
 
 def show(run_id: str, others: Sequence[str], statuses: Sequence[RunStatus]) -> None:
-    """Show the watched run with others over it; polls only while some run is alive."""
+    """Show the watched run with others over it; draws again only while some run is alive."""
     alive = {status.run_id for status in statuses if status.state in ALIVE}
+    training_news.wait(idle=not alive)
     st.fragment(_standing, run_every=POLL_SECONDS if alive else None)(run_id)
     problem = unreadable(runs.find(run_id))
     if problem:

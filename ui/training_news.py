@@ -18,19 +18,32 @@ FOLDERS = "train.folders"  # how many run folders there were
 ENDED = "train.ended"  # run ids whose end was not announced yet
 LINES = "train.news"  # run ids whose line stands until it is dismissed
 ASKING = "train.asking"  # whether a dialog is open
-_SECONDS = 5.0  # between two looks from another screen
+_SECONDS = 5.0  # between two looks from another screen, or while nothing lives
 
 
 def look() -> None:
     """See whether a run began, ended or changed; then draw the whole screen again, so it agrees.
 
-    Only what was alive is read again, and the list of folders.
+    Only what was alive, or is worked on now, is read again, and the list of folders.
     """
     known: dict[str, str] = st.session_state.setdefault(STATES, {})
-    now = {run_id: _state(run_id) for run_id, state in known.items() if state in ALIVE}
+    worked_on = [
+        run_id
+        for run_id, state in known.items()
+        if state in ALIVE or runs.is_locked(paths.runs() / run_id)
+    ]
+    now = {run_id: _state(run_id) for run_id in worked_on}
     same = all(state == known[run_id] for run_id, state in now.items())
     if not same or st.session_state.get(FOLDERS) != _folders():
         redraw()
+
+
+def wait(*, idle: bool = True) -> None:
+    """While idle, look whether a run began elsewhere: in a terminal, in another tab.
+
+    Called in any case, so that what follows keeps its place on the screen.
+    """
+    st.fragment(look, run_every=_SECONDS if idle else None)()
 
 
 def redraw() -> None:
@@ -50,10 +63,7 @@ def _state(run_id: str) -> str | None:
 
 
 def _folders() -> tuple[str, ...]:
-    try:
-        return tuple(sorted(path.name for path in paths.runs().iterdir() if path.is_dir()))
-    except OSError:
-        return ()
+    return tuple(sorted(path.parent.name for path in paths.runs().glob("*/config.json")))
 
 
 def announce(watched: str | None) -> None:

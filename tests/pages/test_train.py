@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,20 @@ def test_measuring_shows_its_step_and_can_be_cancelled(
     app.button(key="train.estimate.cancel").click().run()
     assert not app.exception
     assert "train.estimate" in [button.key for button in app.button]
+
+
+def test_what_is_known_can_be_measured_again(
+    demo: Path, alone: Open, fake_job: list[Sequence[Any]], text_of: Callable[[AppTest], str]
+) -> None:
+    estimate.keep(recipe("quick", model="unet", data=str(demo)), replace(MEASURED, busy=True))
+    app = alone("train")
+    assert "beside another training" in text_of(app)
+    app.button(key="train.estimate.again").click().run()
+    assert [config.model for config in fake_job[0]] == ["unet"]
+    assert "train.estimate.cancel" in [button.key for button in app.button]
+    app.button(key="train.estimate.cancel").click().run()
+    assert not app.exception
+    assert "Measured over 10 steps" in text_of(app)
 
 
 def test_a_start_ends_every_measuring_of_the_session(
@@ -546,6 +561,20 @@ def test_stop_lets_the_epoch_end_or_asks_before_it_stops_now(
     assert not app.exception
 
 
+def test_stop_now_asks_while_a_run_exports_too(
+    demo: Path, alone: Open, at_work: None, text_of: Callable[[AppTest], str]
+) -> None:
+    run = make_run("unet", 1, "running")
+    runs.append_event(run, {"kind": "phase", "text": runs.FINISHING, "time": time.time()})
+    app = alone("train")
+    app.button(key="train.stop.now").click().run()
+    assert runs.stop_wish(run) is None
+    assert "All epochs are done and saved" in text_of(app)
+    app.button(key="train.stop.now.yes").click().run()
+    assert runs.stop_wish(run) == runs.NOW
+    assert app.button(key="train.stop.now").disabled
+
+
 def test_deleting_asks_and_leaves_the_others(demo: Path, alone: Open) -> None:
     first, second = make_run("unet", 1), make_run("resunet", 1)
     app = alone("train", train__run=first.name)
@@ -607,6 +636,25 @@ def test_a_run_that_ends_is_announced_on_another_screen_once(
     app.switch_page("pages/train.py").run()
     assert not app.exception
     assert not app.toast
+
+
+@pytest.mark.parametrize("begun", ["a new one", "one that had ended"])
+def test_a_run_begun_elsewhere_is_seen_though_nothing_lived(
+    demo: Path, monkeypatch: pytest.MonkeyPatch, begun: str
+) -> None:
+    run, drawn = make_run("unet", 1, "stopped"), []
+    monkeypatch.setattr(training_news.st, "rerun", lambda **_: drawn.append(1))
+    monkeypatch.setattr(training_news.st, "session_state", {})
+    training_news.remember(runs.list_runs())
+    training_news.look()
+    assert not drawn
+    if begun == "a new one":
+        make_run("unet", 0, "queued")
+    else:
+        runs.append_event(run, {"kind": "state", "state": "running", "time": time.time()})
+        monkeypatch.setattr(runs, "is_locked", lambda _: True)
+    training_news.look()
+    assert drawn
 
 
 def test_a_run_that_ends_closes_no_dialog(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
