@@ -11,7 +11,7 @@ import streamlit as st
 
 from brainseg import networks, paths, runs
 from brainseg.errors import BrainsegError, RunError
-from brainseg.training import planning, process, recipes
+from brainseg.training import lineage, planning, process, recipes
 from brainseg.training.recipes import RunConfig
 from brainseg.types import Split
 from ui import (
@@ -151,13 +151,12 @@ def _fixed(models: tuple[str, ...], start: str) -> dict[str, Any]:
     if start == NEW:
         return {}
     folder = paths.PRETRAINED / models[0] if start == SHIPPED else paths.runs() / start / "network"
-    described = _described(str(folder), (folder / "network.json").stat().st_mtime_ns)
-    return {name: getattr(described, name) for name in recipes.FORM}
+    return _form(str(folder), (folder / "network.json").stat().st_mtime_ns)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _described(folder: str, stamp: int) -> networks.NetworkConfig:
-    return networks.read_network(Path(folder))
+def _form(folder: str, written: int) -> dict[str, Any]:
+    return lineage.form(Path(folder))
 
 
 def divide(config: RunConfig) -> Split:
