@@ -2,6 +2,7 @@
 
     python -m benchmarks.gate --data DIR --tumour-free DIR [--scans DIR] [--every N]
 
+The last column is how uploads and files of `predict` are judged, whichever network was chosen.
 Photographs come from scikit-image and are judged in grey, so that the colour rule does not help.
 """
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import card
-from brainseg.protocol_results import table
+from brainseg.protocol_table import table
 
 DOC = card.CARD
 

@@ -23,7 +23,7 @@ from brainseg import calibration, files, networks, paths, summary
 from brainseg.data.catalog import TUMOUR_FREE_FIRST
 from brainseg.evaluate import evaluate
 from brainseg.inference import Segmenter
-from brainseg.protocol_results import compared
+from brainseg.protocol_table import compared
 from brainseg.scores import SYMMETRY_NAMES
 from brainseg.training.planning import open_data
 from brainseg.types import Evaluation, Summary

@@ -4,11 +4,13 @@ The features are the mean and standard deviation of each bottleneck channel. Hea
 probabilistic principal components (Tipping and Bishop 1999, doi 10.1111/1467-9868.00196): a
 Mahalanobis distance whose small directions share one variance. What it rejects is measured by
 ``benchmarks/gate.py`` (docs/MODEL_CARD.md). A verdict only warns: whoever looks decides.
+
+``judge`` asks one network or ensemble; ``judge_upload`` the shipped networks, whichever was chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,6 +181,14 @@ def read(path: Path) -> HeadStatistics:
     return HeadStatistics(**found, rest=rest, limit=limit)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """A network that is asked about a scan; ``features`` (F,) are fetched only where needed."""
+
+    heads: HeadStatistics | None
+    features: Callable[[], FloatArray]
+
+
 def judge(
     scan: Scan, segmenter: Segmenter | Ensemble, prediction: Prediction | None = None
 ) -> Verdict:
@@ -193,22 +203,55 @@ def judge(
         ScanError: the scan is empty or holds values that are not finite.
     """
     if fault := _fault(scan):
-        return Verdict(accepted=False, reason=_sentence(fault), distance=None, limit=None)
+        return _rejected(fault)
     answer = segmenter.predict(scan) if prediction is None else prediction
     members: Sequence[Any] = getattr(segmenter, "members", (segmenter,))
     told = [member for member in members if member.has_features]
+    return _compared(
+        [_told(member.heads, seen) for member, seen in zip(told, answer.features, strict=True)]
+    )
+
+
+def _told(heads: HeadStatistics | None, seen: FloatArray) -> Witness:
+    return Witness(heads=heads, features=lambda: seen)
+
+
+def judge_upload(scan: Scan, shipped: Sequence[Witness], own: Sequence[Witness] = ()) -> Verdict:
+    """Say whether a user's scan may be a head MRI, by the mean distance of ``shipped``.
+
+    ``own`` are the networks of the user's own, where he chose no other: what all of them know by
+    statistics of their own passes too, for they may have been trained on something else.
+
+    Raises:
+        ScanError: the scan is empty or holds values that are not finite.
+    """
+    if fault := _fault(scan):
+        return _rejected(fault)
+    verdict = _compared(shipped or own)
+    if verdict.accepted or any(one.heads is None for one in own):
+        return verdict
+    theirs = [_compared([one]) for one in own]
+    return theirs[0] if theirs and all(one.accepted for one in theirs) else verdict
+
+
+def _compared(witnesses: Sequence[Witness]) -> Verdict:
+    """Compare the mean distance with the mean limit; accepted where nobody has statistics."""
     known = [
-        (float(member.heads.distance(features)), member.heads.limit)
-        for member, features in zip(told, answer.features, strict=True)
-        if member.heads is not None
+        (float(one.heads.distance(one.features())), one.heads.limit)
+        for one in witnesses
+        if one.heads is not None
     ]
     if not known:
         return Verdict(accepted=True, reason=None, distance=None, limit=None)
     distance, limit = (float(value) for value in np.mean(known, axis=0))
-    far = distance > limit
-    fault = f"what the network sees in it is {distance:.1f} standard deviations from heads, "
-    reason = _sentence(f"{fault}whose limit is {limit:.1f}") if far else None
-    return Verdict(accepted=not far, reason=reason, distance=distance, limit=limit)
+    if distance <= limit:
+        return Verdict(accepted=True, reason=None, distance=distance, limit=limit)
+    fault = f"what the networks see in it is {distance:.1f} standard deviations from heads, "
+    return _rejected(f"{fault}whose limit is {limit:.1f}", distance, limit)
+
+
+def _rejected(fault: str, distance: float | None = None, limit: float | None = None) -> Verdict:
+    return Verdict(accepted=False, reason=_sentence(fault), distance=distance, limit=limit)
 
 
 def _sentence(fault: str) -> str:

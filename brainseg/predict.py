@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brainseg import files, gate, inference, networks, overlay
+from brainseg import files, inference, networks, overlay
 from brainseg.data import readers
 from brainseg.errors import NetworkError, ScanError
 from brainseg.refine import Refined
 from brainseg.saliency_request import DEEPEST, Target
-from brainseg.types import Volume
+from brainseg.types import Scan, Volume
+from brainseg.upload_gate import UploadGate
 
 if TYPE_CHECKING:
     from brainseg.saliency import Saliency
@@ -32,7 +33,8 @@ def predict_files(
     """Write ``<stem>_<model>_mask.png`` for every slice of every scan and return a row for each.
 
     A volume's slices are numbered: ``<stem>_012_<model>_mask.png``. Files that together form a
-    DICOM series are read as one volume.
+    DICOM series are read as one volume. Whether a slice looks like a head is said by the shipped
+    networks (``brainseg.upload_gate``).
 
     Args:
         models: names, ``"ensemble"`` among them, or folders of networks.
@@ -58,38 +60,44 @@ def predict_files(
     }
     volumes = _volumes(scans)
     out.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    door = UploadGate(segmenters, precision=precision)
     for stem, volume in volumes:
-        spacing = volume.spacing_mm
-        pixel_mm2 = None if spacing is None else spacing[1] * spacing[2]
-        for name, segmenter in segmenters.items():
-            for index in range(volume.depth):
-                scan = volume.slice(index)
-                prediction = segmenter.predict(scan)
-                mask = prediction.mask(segmenter.threshold)
-                area_px = int(np.count_nonzero(mask))
-                verdict = gate.judge(scan, segmenter, prediction)
-                part = f"_{index:03d}" if volume.depth > 1 else ""
-                path = out / f"{stem}{part}_{Path(name).name}_mask.png"
+        of_model: dict[str, list[dict[str, Any]]] = {name: [] for name in segmenters}
+        for index in range(volume.depth):
+            scan = volume.slice(index)
+            answers = {name: one.predict(scan) for name, one in segmenters.items()}
+            verdict = door.judge(scan, answers)
+            part = f"{stem}_{index:03d}" if volume.depth > 1 else stem
+            for name, answer in answers.items():
+                path = out / f"{part}_{Path(name).name}_mask.png"
+                mask = answer.mask(segmenters[name].threshold)
                 files.write_bytes(path, overlay.encode(mask.astype(np.uint8) * 255, ".png"))
-                rows.append(
+                area_px = int(np.count_nonzero(mask))
+                of_model[name].append(
                     {
                         "scan": volume.source,
                         "slice": index,
                         "model": name,
-                        "threshold": segmenter.threshold,
+                        "threshold": segmenters[name].threshold,
                         "average": "symmetries" if symmetries else "none",
                         "smallest": smallest,
                         "mask": str(path),
                         "area_px": area_px,
-                        "area_mm2": None if pixel_mm2 is None else area_px * pixel_mm2,
-                        "seconds": round(prediction.seconds, 4),
+                        "area_mm2": _area_mm2(area_px, scan),
+                        "seconds": round(answer.seconds, 4),
                         "warning": verdict.reason,
                         "gate_distance": verdict.distance,
                         "gate_limit": verdict.limit,
                     }
                 )
+        rows += [row for part_of in of_model.values() for row in part_of]
     return rows
+
+
+def _area_mm2(area_px: int, scan: Scan) -> float | None:
+    spacing = scan.spacing_mm
+    return None if spacing is None else area_px * (spacing[0] * spacing[1])
 
 
 def _stem(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What a protocol found: ``protocol.json`` and its table, from the folders of its runs."""
+"""What a protocol found: ``protocol.json``, from the folders of its runs."""
 
 from __future__ import annotations
 
@@ -19,20 +19,6 @@ from brainseg.types import Evaluation, Summary
 if TYPE_CHECKING:
     from brainseg.inference import Segmenter
 
-COLUMNS = (
-    ("tumour_slices", "slices"),
-    ("patients", "patients"),
-    ("dice", "Dice"),
-    ("interval", "95 %"),
-    ("dice_median", "median"),
-    ("dice_patients", "by patient"),
-    ("hausdorff95_px", "HD95 px"),
-    ("misses", "misses"),
-    ("tumour_free_slices", "tumour-free"),
-    ("false_alarms", "painted"),
-    ("threshold", "threshold"),
-    ("batch_dice", "batch Dice"),
-)
 Rows = list[tuple[PlannedRun, Evaluation, dict[str, Any]]]
 
 
@@ -183,52 +169,3 @@ def _of_run(one: PlannedRun, result: Evaluation, out: Path) -> dict[str, Any]:
 def _numbers(result: Evaluation) -> dict[str, Any]:
     plain = asdict(result)
     return {name: plain[name] for name in ("summary", "by_tumour", "by_size", "calibration")}
-
-
-def table(found: dict[str, Any]) -> str:
-    """Return the results as a Markdown table: one row a run, then the folds together."""
-    extra = ("batch_dice", "threshold")
-    rows = [
-        (run["name"], run["summary"] | {key: run[key] for key in extra if key in run})
-        for run in found["runs"]
-    ]
-    rows += [(f"{n}, all folds", part["summary"]) for n, part in found.get("all folds", {}).items()]
-    used = [c for c in COLUMNS if c[0] == "interval" or any(c[0] in values for _, values in rows)]
-    lines = ["| run | " + " | ".join(words for _, words in used) + " |", "|---" * (len(used) + 1)]
-    lines[1] += "|"
-    lines += [f"| {name} | " + " | ".join(_cell(k, v) for k, _ in used) + " |" for name, v in rows]
-    for run in found["runs"]:
-        if "symmetries" in run:
-            dices = [one["dice"] for one in run["symmetries"].values() if one["dice"] is not None]
-            lines += ["", f"{run['name']}, eight symmetries: Dice {min(dices, default=0):.3f} to "
-                      f"{max(dices, default=0):.3f}."]  # fmt: skip
-    for arm, tests in found["unet less resunet"].items():
-        lines += ["", f"UNet less ResUNet, {arm}: {compared(tests)}."]
-    return "\n".join(lines)
-
-
-def _cell(key: str, values: dict[str, Any]) -> str:
-    if key == "interval":
-        low, high = values["dice_low"], values["dice_high"]
-        return "-" if low is None else f"{low:.3f} to {high:.3f}"
-    value = values.get(key)
-    if value is None:
-        return "-"
-    missing = values.get(f"{key}_undefined")
-    note = f" ({missing} undefined)" if missing else ""
-    return (str(value) if isinstance(value, int) else f"{value:.3f}") + note
-
-
-def compared(tests: dict[str, Any]) -> str:
-    """Return a comparison of two networks (``statistics.Comparison`` as a dict) in words."""
-
-    def p(unit: str) -> str:
-        value = tests[unit]["p_value"]
-        return "p undefined" if value is None else f"p {value:.3g}"
-
-    difference = tests["by_slice"]["difference"]
-    if difference is None:
-        return "no slice in common"
-    spread = "" if tests["low"] is None else f" (95 % {tests['low']:+.3f} to {tests['high']:+.3f})"
-    words = f"mean difference in Dice {difference:+.3f}{spread}; signed-rank test "
-    return words + f"by slice {p('by_slice')}, by patient {p('by_patient')}"

@@ -1,7 +1,7 @@
 """Segment: a scan of your own, or a slice of a dataset, through one network or several."""
 
 import streamlit as st
-from ui import frame, segment, segment_doubt, segment_view, widgets
+from ui import frame, segment, segment_gate, segment_view, widgets
 
 SAMPLE, OWN = "Dataset slice", "My own scan"
 
@@ -14,5 +14,5 @@ with frame.open_page("Segment", "Outline the tumour on a slice of a dataset or o
         )  # fmt: skip
         networks = widgets.pick_networks("segment.networks")
     study = segment.choose_sample(networks) if source == SAMPLE else segment.choose_upload()
-    if study and segment_doubt.passes_gate(study, networks):
+    if study and segment_gate.passes(study, networks):
         segment_view.show(study, networks)

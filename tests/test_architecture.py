@@ -27,6 +27,7 @@ LEVEL_3 = {
     "brainseg.activations",
     "brainseg.evaluate",
     "brainseg.predict",
+    "brainseg.upload_gate",
     "brainseg.runtime",
     "brainseg.training.batches",
     "brainseg.training.augment",

@@ -7,11 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
-from brainseg import gate
+from benchmarks import not_heads
+from brainseg import gate, networks
 from brainseg.data.catalog import read_catalog, read_image
+from brainseg.ensemble import Ensemble
 from brainseg.errors import NetworkError, ScanError
-from brainseg.gate import GateSlices, HeadStatistics
+from brainseg.gate import GateSlices, HeadStatistics, Witness
 from brainseg.inference import Segmenter, load
+from brainseg.training.planning import open_data
 from brainseg.types import Prediction, Scan
 
 NAMES = ("unet", "resunet", "ensemble")
@@ -232,3 +235,88 @@ def test_what_is_no_head_is_rejected(shipped: Segmenter, picture: np.ndarray) ->
     assert not verdict.accepted
     assert verdict.distance > verdict.limit
     assert "standard deviations from heads" in verdict.reason
+
+
+@pytest.fixture(scope="module")
+def pair() -> Ensemble:
+    """Both shipped networks, by which every upload is judged."""
+    return load(networks.ENSEMBLE)
+
+
+@pytest.mark.parametrize("paint", not_heads.PAINTED.values(), ids=not_heads.PAINTED)
+def test_both_networks_together_reject_every_painted_picture(pair: Ensemble, paint) -> None:
+    for draw in range(3):
+        picture = paint(np.random.default_rng(draw))
+        assert not gate.judge(Scan(pixels=picture), pair).accepted
+
+
+def test_both_networks_together_reject_every_photograph(pair: Ensemble) -> None:
+    pytest.importorskip("skimage")
+    passed = [
+        name
+        for name, picture in not_heads.photographs().items()
+        if gate.judge(Scan(pixels=picture), pair).accepted
+    ]
+    assert passed == []
+
+
+@pytest.mark.real_data
+def test_at_most_one_validation_slice_in_fifty_is_rejected(pair: Ensemble, real_data: Path) -> None:
+    opened = open_data(real_data / "cheng256", real_data / "normal256")
+    samples = {sample.number: sample for catalog in opened for sample in catalog.samples}
+    split = networks.known_split(networks.ENSEMBLE)
+    images = [read_image(samples[number]) for number in split.val[::5]]
+    verdicts = [gate.judge(Scan(pixels=np.ascontiguousarray(image)), pair) for image in images]
+    assert len(verdicts) >= 50
+    assert np.mean([not verdict.accepted for verdict in verdicts]) <= 0.02
+
+
+def witness(statistics: HeadStatistics, away: float, asked: list[str], name: str) -> Witness:
+    """A network that sees a scan ``away`` limits from heads."""
+
+    def features() -> np.ndarray:
+        asked.append(name)
+        direction = statistics.components[0] * statistics.scale
+        unit = statistics.distance(statistics.mean + direction)
+        return statistics.mean + direction * (away * statistics.limit / unit)
+
+    return Witness(heads=statistics, features=features)
+
+
+@pytest.mark.parametrize(
+    ("shipped", "own", "accepted"),
+    [
+        ((0.5, 1.4), (), True),  # the mean decides
+        ((0.7, 1.4), (), False),
+        ((1.4, 1.4), (0.5,), True),  # a network of one's own knows it: made for something else
+        ((1.4, 1.4), (0.5, 1.1), False),  # not all of them do
+        ((0.5, 0.5), (1.4,), True),  # a head is a head, whatever the network was made for
+        ((), (0.5,), True),
+        ((), (1.4,), False),
+        ((), (), True),
+    ],
+)
+def test_the_shipped_networks_judge_together_and_ones_own_may_know_better(
+    statistics: HeadStatistics, shipped: tuple, own: tuple, accepted: bool
+) -> None:
+    parts = [[witness(statistics, away, [], "") for away in part] for part in (shipped, own)]
+    verdict = gate.judge_upload(Scan(pixels=noise(90, 90)), *parts)
+    assert verdict.accepted == accepted
+    assert (verdict.reason is None) == accepted
+
+
+def test_a_network_of_ones_own_without_statistics_changes_no_verdict(
+    statistics: HeadStatistics,
+) -> None:
+    own = [witness(statistics, 0.5, [], ""), Witness(heads=None, features=lambda: None)]
+    far = [witness(statistics, 1.4, [], "")]
+    assert not gate.judge_upload(Scan(pixels=noise(90, 90)), far, own).accepted
+
+
+def test_nobody_is_asked_for_more_than_is_needed(statistics: HeadStatistics) -> None:
+    asked: list[str] = []
+    shipped, own = ([witness(statistics, 0.5, asked, who)] for who in ("shipped", "own"))
+    assert not gate.judge_upload(Scan(pixels=noise(30, 90)), shipped, own).accepted
+    assert asked == []
+    assert gate.judge_upload(Scan(pixels=noise(90, 90)), shipped, own).accepted
+    assert asked == ["shipped"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -11,7 +12,18 @@ from pathlib import Path
 import pytest
 
 from benchmarks import protocol_tables
-from brainseg import cli, evaluate, networks, protocol_results, protocols, runs, summary, tuning
+from brainseg import (
+    cli,
+    evaluate,
+    networks,
+    protocol_results,
+    protocol_table,
+    protocols,
+    runs,
+    summary,
+    tuning,
+)
+from brainseg.commands import protocols as commands
 from brainseg.data.catalog import read_catalog
 from brainseg.errors import ConfigError, RunError
 from brainseg.protocols import PlannedRun
@@ -154,7 +166,10 @@ def test_the_document_protocol_ends_with_both_dices_of_every_arm(
     assert cli.main(words) == 0
     table = capsys.readouterr().out
     assert "batch Dice" in table
-    assert table.count("\n| ") == 6
+    arms = ("document-by-slice", "reference-by-slice", "reference-by-patient")
+    assert table.startswith("| score | unet-document-by-slice | ")
+    assert all(f"UNet less ResUNet, {arm}: " in table for arm in arms)
+    assert "Not measured by this protocol: " in table
     assert len(trained) == 6
 
 
@@ -170,7 +185,7 @@ def test_cross_validation_pools_the_folds_and_fills_the_model_card(
     assert whole["slices"] == len(_fold_of(demo_data))
     assert whole["dice"] == pytest.approx(summary.pool(parts).summary["dice"])
     assert whole["dice_low"] < whole["dice"] < whole["dice_high"]
-    assert "resunet, all folds" in protocol_results.table(found)
+    assert "resunet, all folds" in protocol_table.table(found)
 
     document = tmp_path / "CARD.md"
     document.write_text("a\n<!-- protocols -->\nNot run yet.\n<!-- protocols -->\nb\n")
@@ -179,7 +194,7 @@ def test_cross_validation_pools_the_folds_and_fills_the_model_card(
     text = document.read_text()
     told = "**Cross-validation**, input 256 px, base 32, batches of 16, at most 300 epochs."
     assert told in text
-    assert "| unet, all folds |" in text
+    assert "| score | unet, all folds | resunet, all folds |" in text
     assert "Not run yet" not in text
 
 
@@ -202,7 +217,9 @@ def test_a_protocol_reports_at_the_threshold_that_suits_the_validation_slices(
     assert run["summary"]["slices"] == len(split.test)
     assert len(run["symmetries"]) == 8
     assert {one["slices"] for one in run["symmetries"].values()} == {len(split.test)}
-    assert "eight symmetries: Dice 0." in protocol_results.table(found)
+    told = protocol_table.table(found)
+    for name, one in run["symmetries"].items():
+        assert f"| Dice, {name} | {one['dice']:.3f} |" in told
 
 
 def test_an_interrupted_protocol_says_that_it_is_not_complete(
@@ -252,3 +269,67 @@ def test_a_real_protocol_is_interrupted_goes_on_and_trains_nothing_twice(
     told: list[str] = []
     assert protocol_results.carry_out("patient", planned, tmp_path, told.append) == found
     assert told[0] == "unet: finished before"
+
+
+@pytest.mark.parametrize(("protocol", "count"), [("cross-validation", 2), ("document", 3)])
+def test_a_protocol_is_interrupted_and_goes_on_by_the_same_command(
+    protocol: str, count: int, demo_data: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(foreground, "_POLL_SECONDS", 0.1)
+    data, out = shutil.copytree(demo_data, tmp_path / "data"), tmp_path / "out"
+    _keep_two_folds(data / "patients.csv")
+    words = ["protocol", protocol, "--data", str(data), "--out", str(out), "--networks", "unet"]
+    words += [
+        "--size",
+        "32",
+        "--base",
+        "2",
+        "--depth",
+        "1",
+        "--batch-size",
+        "4",
+        "--epochs",
+        "1",
+        "--threads",
+        "1",
+    ]
+    told = commands._tell
+
+    def interrupt(line: str) -> None:
+        if "measuring" in line and (out / "protocol.json").exists():
+            raise KeyboardInterrupt
+        told(line)
+
+    monkeypatch.setattr(commands, "_tell", interrupt)
+    assert cli.main(words) == 130
+    begun = json.loads((out / "protocol.json").read_text())
+    assert not begun["complete"]
+    assert len(begun["runs"]) == 1
+
+    monkeypatch.setattr(commands, "_tell", told)
+    capsys.readouterr()
+    assert cli.main([*words, "--json"]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert found == json.loads((out / "protocol.json").read_text())
+    assert found["complete"]
+    assert len(found["runs"]) == count
+    assert found["runs"][0] == begun["runs"][0]
+    assert printed.err.count("finished before") == 2
+    assert {run["epochs"] for run in found["runs"]} == {1}
+    table = protocol_table.table(found)
+    for run in found["runs"]:
+        assert networks.read_network(out / run["name"] / "network").size == 32
+        assert f"{run['summary']['dice']:.3f} (" in table
+    assert "| Dice by patient, mean (95 %) |" in table
+
+
+def _keep_two_folds(path: Path) -> None:
+    """Halve the number of folds, and with it the work."""
+    with path.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    with path.open("w", newline="") as lines:
+        writer = csv.DictWriter(lines, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | {"fold": int(row["fold"]) % 2} for row in rows)

@@ -11,43 +11,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from brainseg import gate, metrics
-from brainseg.gate import Verdict
+from brainseg import metrics
 from brainseg.networks import NetworkRef
-from ui import cache, frame, pictures
+from ui import frame, pictures
+from ui.segment_gate import verdict_of
 from ui.segment_study import Finding, Look, Study
 
 _LOW, _HIGH = 0.3, 0.7
-_GO_ON = "segment.not-a-head"
-
-
-def passes_gate(study: Study, refs: Sequence[NetworkRef]) -> bool:
-    """Warn of an upload that looks like no head MRI; True if it does, or the user goes on."""
-    verdict = verdict_of(study, refs)
-    if verdict is None or verdict.accepted:
-        return True
-    st.warning(frame.plain(_capital(verdict.reason or "")), icon=":material/front_hand:")
-    accepted = st.session_state.setdefault(_GO_ON, [])
-    if study.scene in accepted:
-        return True
-    st.button(
-        "Segment it all the same", key="segment.go-on", icon=":material/arrow_forward:",
-        on_click=accepted.append, args=(study.scene,),
-        help="The networks answer to any picture; what they say of this one means nothing.",
-    )  # fmt: skip
-    return False
-
-
-def verdict_of(study: Study, refs: Sequence[NetworkRef]) -> Verdict | None:
-    """Return the gate's verdict on the middle slice of an upload; None for a dataset's slice."""
-    if study.sample is not None or not refs:
-        return None
-    return _verdict(study.scene, refs[0].name, study)
-
-
-@st.cache_data(max_entries=8, show_spinner=False, scope="session")
-def _verdict(scene: str, name: str, _study: Study) -> Verdict:
-    return gate.judge(_study.volume.slice(_study.middle), cache.segmenter(name))
 
 
 def say_if_nothing_found(look: Look, found: Sequence[Finding]) -> None:
@@ -78,7 +48,7 @@ def show(study: Study, found: Sequence[Finding], look: Look) -> None:
         lines = [_border(finding, look) for finding in found]
         single = [finding for finding in found if finding.ref.kind != "ensemble"]  # not its members
         lines += [_agreement(first, second, look) for first, second in combinations(single, 2)]
-        lines += _gate_line(study, [finding.ref for finding in found])
+        lines += _gate_line(study, [finding.ref for finding in found], look.index)
         lines += [line for finding in found if (line := _card_line(finding.ref))]
         st.markdown("\n".join(f"- {line}" for line in lines))
         st.toggle(
@@ -115,14 +85,14 @@ def _agreement(first: Finding, second: Finding, look: Look) -> str:
     return f"{names} agree with a Dice of {score:.3f} on this slice"
 
 
-def _gate_line(study: Study, refs: Sequence[NetworkRef]) -> list[str]:
-    verdict = verdict_of(study, refs)
+def _gate_line(study: Study, refs: Sequence[NetworkRef], index: int) -> list[str]:
+    verdict = verdict_of(study, refs, index)
     if verdict is None or verdict.distance is None or verdict.limit is None:
         return []
     how = "within" if verdict.accepted else "beyond"
     return [
-        f"The scan lies {verdict.distance:.1f} standard deviations from the heads the network was "
-        f"trained on, {how} the limit of {verdict.limit:.1f}"
+        f"This slice lies {verdict.distance:.1f} standard deviations from those that the networks "
+        f"were trained on, {how} the limit of {verdict.limit:.1f}"
     ]
 
 
@@ -150,7 +120,3 @@ def _card(folder: str) -> dict[str, Any]:
         }
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:] + "." * (not text.endswith("."))

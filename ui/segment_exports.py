@@ -16,14 +16,15 @@ from brainseg.data import masks as files
 from brainseg.gate import Verdict
 from brainseg.measure import measure
 from ui import frame, pictures
-from ui.segment_doubt import verdict_of
+from ui.segment_gate import verdict_of
 from ui.segment_study import Finding, Look, Study
 
 
 def offer(study: Study, found: Sequence[Finding], look: Look) -> None:
     """Offer pictures of this slice, masks of the whole study in its own geometry, and a report."""
     st.markdown("**Take it with you**")
-    verdict = verdict_of(study, [finding.ref for finding in found])  # not known after the click
+    refs = [finding.ref for finding in found]
+    verdict = verdict_of(study, refs, look.index)  # not known after the click
     stem = study.name if study.depth == 1 else f"{study.name}_slice-{look.index + 1}"
     with st.container(horizontal=True):
         for finding in found:

@@ -8,25 +8,28 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from brainseg.errors import BrainsegError
-from brainseg.types import BoolArray, FloatArray
+from brainseg.types import BoolArray, FloatArray, Prediction
 from ui import pictures
 
 _TOGETHER = 4  # slices predicted between two looks at the cancel flag
 
-Predict = Callable[[Sequence[int]], Sequence[FloatArray]]
+Predict = Callable[[Sequence[int]], Sequence[Prediction]]
 
 
 class SliceLevels:
     """Probabilities of a (D, H, W) study in steps of 1/200, filled in as they are asked for.
 
+    The features that the gate asks for are kept beside them.
+
     May be shared by threads: a slice that two of them ask for is at worst predicted twice.
     """
 
     def __init__(self, shape: tuple[int, int, int], predict: Predict) -> None:
-        """Take ``predict``, which gives the (H, W) probabilities of the slices it is asked for."""
+        """Take ``predict``, which answers to the slices it is asked for, each (H, W)."""
         self.levels = np.zeros(shape, dtype=np.uint8)
         self.known = np.zeros(shape[0], dtype=bool)
         self.error: str | None = None
+        self._features: dict[int, tuple[FloatArray, ...]] = {}
         self._predict = predict
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
@@ -60,6 +63,15 @@ class SliceLevels:
         if not self.known[index]:
             self._fill([index])
         return self.levels[index]
+
+    def features(self, index: int) -> tuple[FloatArray, ...]:
+        """Return what each network sees in a slice, predicted now if need be; as ``Prediction``.
+
+        Raises:
+            BrainsegError: as ``of``.
+        """
+        self.of(index)
+        return self._features[index]
 
     def start(self, index: int = 0) -> None:
         """Predict every slice in the background, those after ``index`` first."""
@@ -97,6 +109,7 @@ class SliceLevels:
             self.error = str(error)
 
     def _fill(self, part: Sequence[int]) -> None:
-        for index, probability in zip(part, self._predict(part), strict=True):
-            self.levels[index] = pictures.quantise(probability)
+        for index, prediction in zip(part, self._predict(part), strict=True):
+            self.levels[index] = pictures.quantise(prediction.probability)
+            self._features[index] = prediction.features
             self.known[index] = True

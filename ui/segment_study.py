@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from brainseg import networks as network_folders
 from brainseg import overlay
 from brainseg.data.catalog import Catalog, upright
 from brainseg.networks import NetworkRef
-from brainseg.types import BoolArray, FloatArray, Sample, Volume
+from brainseg.types import BoolArray, Prediction, Sample, Volume
 from ui import cache, pictures, widgets
 from ui.segment_levels import SliceLevels
 from ui.viewer import address
@@ -141,12 +141,16 @@ def findings(study: Study, refs: Sequence[NetworkRef]) -> tuple[Finding, ...]:
     colours = widgets.colours(refs)
     found = []
     for ref in refs:
-        print_of = network_folders.fingerprint(ref.name)
-        slices = _slices(study.scene, ref.name, print_of, study)
+        print_of, slices = network_folders.fingerprint(ref.name), slices_of(study, ref)
         found.append(
             Finding(ref=ref, colour=colours[ref.name], fingerprint=print_of, slices=slices)
         )
     return tuple(found)
+
+
+def slices_of(study: Study, ref: NetworkRef) -> SliceLevels:
+    """Return the slices of a study as one network sees them: kept for the session."""
+    return _slices(study.scene, ref.name, network_folders.fingerprint(ref.name), study)
 
 
 @st.cache_resource(
@@ -156,16 +160,15 @@ def _slices(scene: str, name: str, fingerprint: str, _study: Study) -> SliceLeve
     if _study.sample is not None:
         catalog, number = _study.sample
 
-        def from_dataset(_: Sequence[int]) -> list[FloatArray]:
+        def from_dataset(_: Sequence[int]) -> list[Prediction]:
             raw = cache.prediction(name, str(catalog.root), number)
-            return [upright(raw.probability, catalog)]
+            return [replace(raw, probability=upright(raw.probability, catalog))]
 
         return SliceLevels(_study.volume.voxels.shape, from_dataset)
     segmenter = cache.segmenter(name)
 
-    def from_volume(part: Sequence[int]) -> list[FloatArray]:
-        found = segmenter.predict_many([_study.volume.slice(i) for i in part])
-        return [prediction.probability for prediction in found]
+    def from_volume(part: Sequence[int]) -> list[Prediction]:
+        return segmenter.predict_many([_study.volume.slice(i) for i in part])
 
     return SliceLevels(_study.volume.voxels.shape, from_volume)
 

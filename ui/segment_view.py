@@ -15,6 +15,7 @@ from brainseg.types import FloatArray
 from ui import cache, frame, pictures, segment_corrections, viewer
 from ui import segment_doubt as doubt
 from ui import segment_exports as exports
+from ui import segment_gate as heads
 from ui import segment_study as studies
 from ui import segment_volume as volumes
 from ui.segment_study import Finding, Look, Study
@@ -41,6 +42,7 @@ def show(study: Study, refs: Sequence[NetworkRef]) -> None:
 def _result(study: Study, found: Sequence[Finding], was_running: bool) -> None:
     try:
         look = _panels(study, found)
+        heads.say_if_no_head(study, [finding.ref for finding in found], look.index)
         doubt.say_if_nothing_found(look, found)
         if study.depth > 1:
             volumes.show(study, found, look)

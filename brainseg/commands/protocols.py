@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from brainseg import protocol_results, protocols
+from brainseg import protocol_results, protocol_table, protocols
 from brainseg.commands.console import print_json
 from brainseg.commands.training import settings_of
 
@@ -25,7 +25,7 @@ def protocol(options: Namespace) -> int:
     if options.json:
         print_json(found)
     else:
-        print(protocol_results.table(found))
+        print(protocol_table.table(found))
     return 0
 
 

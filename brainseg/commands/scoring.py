@@ -15,7 +15,7 @@ from brainseg import files, runs, summary
 from brainseg.commands.console import print_json, progress
 from brainseg.data.catalog import Catalog, read_image, upright
 from brainseg.errors import ConfigError, ScanError
-from brainseg.protocol_results import compared
+from brainseg.protocol_table import compared
 from brainseg.types import Evaluation, Sample, Summary
 
 if TYPE_CHECKING:

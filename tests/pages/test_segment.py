@@ -11,12 +11,15 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks import not_heads
+from brainseg.data.catalog import read_catalog, read_image
 from brainseg.data.masks import png_mask
 from brainseg.errors import NetworkError
+from brainseg.inference import Segmenter
 from brainseg.networks import NetworkRef
-from brainseg.types import Volume
+from brainseg.types import Prediction, Volume
 from tests.data.scan_files import dicom
-from ui import pictures, segment_corrections, segment_exports
+from ui import pictures, segment_corrections, segment_exports, segment_view
 from ui.segment_levels import SliceLevels
 from ui.segment_study import Finding, Look, Study
 
@@ -148,6 +151,58 @@ def test_what_is_no_head_is_segmented_only_by_those_who_insist(alone, text_of):
     assert len(app.warning) == 1  # it stays said
 
 
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the networks in the order in which they looked at a slice."""
+    seen: list[str] = []
+    plain = Segmenter.predict_many
+
+    def counted(self, scans):
+        seen.extend([self.name] * len(scans))
+        return plain(self, scans)
+
+    monkeypatch.setattr(Segmenter, "predict_many", counted)
+    return seen
+
+
+@pytest.mark.usefixtures("demo")
+@pytest.mark.parametrize(
+    ("draw", "chosen"), enumerate([["UNet"], ["UNet", "ResUNet"], ["UNet + ResUNet"]])
+)
+def test_a_hand_is_warned_of_by_both_networks_whichever_is_chosen(alone, looks, draw, chosen):
+    app = alone("segment", segment__source="My own scan")
+    app.multiselect(key="segment.networks").set_value(chosen).run()
+    hand = not_heads.hand(np.random.default_rng(draw)).astype(np.uint8)  # new to every cache
+    picture = cv2.imencode(".png", hand)[1].tobytes()
+    app.file_uploader(key="segment.upload").upload("hand.png", picture, "image/png").run()
+    assert len(app.warning) == 1
+    assert "This does not look like a head MRI" in app.warning[0].value.replace("\\", "")
+    app.button(key="segment.go-on").click().run()
+    assert not app.exception
+    assert app.get("download_button")
+    assert sorted(looks) == ["resunet", "unet"]  # what the gate asked is not asked again
+
+
+@pytest.mark.usefixtures("demo")
+@pytest.mark.parametrize(("index", "warned"), [(0, True), (1, False)])
+def test_the_slice_that_is_shown_is_the_one_that_is_judged(
+    alone, text_of, demo_data, monkeypatch, index, warned
+):
+    hand = not_heads.hand(np.random.default_rng(0))
+    head = cv2.resize(read_image(read_catalog(demo_data).samples[0]), hand.shape)
+    frames = dicom(np.stack([hand, head, head]).astype(np.uint16), PixelSpacing=[0.9, 0.9])
+    monkeypatch.setattr(segment_view, "_index", lambda study: index)
+    app = alone("segment", segment__source="My own scan")
+    app.file_uploader(key="segment.upload").upload("a.dcm", frames).run()
+    assert not app.exception
+    assert app.get("bidi_component")  # the volume stays on screen: one can page on
+    told = [warning.value.replace("\\", "") for warning in app.warning]
+    assert len(told) == warned
+    assert all(text.startswith("Slice 1 of 3: this does not look like a head") for text in told)
+    how = "beyond" if warned else "within"
+    assert f"the networks were trained on, {how} the limit" in text_of(app)
+
+
 @pytest.mark.usefixtures("demo", "networks")
 def test_the_doubt_is_told_beside_the_result(alone, text_of):
     app = alone("segment", segment__sample="3")
@@ -166,6 +221,13 @@ def test_without_a_chosen_network_the_screen_says_so(alone, text_of, assert_fram
     assert "Choose a network" in text_of(app)
 
 
+def answer(probability: np.ndarray) -> Prediction:
+    seen = np.array([probability.mean()], np.float32)
+    return Prediction(
+        probability=probability, spacing_mm=None, model="t", seconds=0, features=(seen,)
+    )
+
+
 class Steps:
     """Predicts slice i as the constant i / 10, and waits where it is told to."""
 
@@ -177,7 +239,7 @@ class Steps:
         if self.hold is not None:
             assert self.hold.wait(20)
         self.asked += part
-        return [np.full((4, 5), i / 10, np.float32) for i in part]
+        return [answer(np.full((4, 5), i / 10, np.float32)) for i in part]
 
 
 def test_slices_are_predicted_once_whether_asked_for_or_in_the_background():
