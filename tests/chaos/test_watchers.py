@@ -131,7 +131,8 @@ def test_f5_a_browser_that_goes_away_changes_nothing(
     wait(lambda: runs.process_of(run) is not None)
     worker = runs.process_of(run)
     ways = ("killed", "closed") * 5 if full else ("killed",)
-    for way in ways:
+    row = tell("F5", f"browser killed or closed, {len(ways)}", "run unaffected")
+    for done, way in enumerate(ways, start=1):
         before = len(epochs_of(run))
         assert _connections(server)
         watcher.leaves(way)
@@ -142,10 +143,8 @@ def test_f5_a_browser_that_goes_away_changes_nothing(
         assert liveness.is_alive(worker)
         watcher = Watcher(playwright, url, run)
         watcher.sees("Running")
+        row.seen = f"{done}: same process, {len(epochs_of(run))} epochs, seen again"
     watcher.leaves("closed")
-    went_on = f", {len(epochs_of(run))} epochs" if full else ""
-    seen = f"{len(ways)} of {len(ways)}: same process{went_on}, seen again"
-    tell("F5", f"browser killed or closed, {len(ways)}", "run unaffected", seen)
 
 
 def test_f4_the_app_is_killed_and_the_next_one_shows_the_run(
@@ -154,6 +153,8 @@ def test_f4_the_app_is_killed_and_the_next_one_shows_the_run(
 ) -> None:  # fmt: skip
     if not full:
         pytest.skip("test_locks.py has the short form; `make chaos` kills the app 20 times")
+    expected = "worker lives, seen within 5 s of a reload"
+    row = tell("F4", "the app killed by INT HUP TERM KILL, 20", expected)
     monkeypatch.setenv("BRAINSEG_FAULT", "stand-in:3600")
     run, server = make_run(), serve()
     process.start(run)
@@ -162,7 +163,7 @@ def test_f4_the_app_is_killed_and_the_next_one_shows_the_run(
     watcher = Watcher(playwright, url, run)
     watcher.sees("Running")
     signals = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
-    for number in signals * 5:
+    for done, number in enumerate(signals * 5, start=1):
         os.kill(server.pid, number)
         server.wait(30)
         assert liveness.is_alive(worker)
@@ -172,10 +173,8 @@ def test_f4_the_app_is_killed_and_the_next_one_shows_the_run(
         watcher.sees("Running", timeout=5000)
         slowest = max(slowest, time.monotonic() - begun)
         assert runs.process_of(run) == worker
+        row.seen = f"{done} alive, reloaded and seen in {slowest:.1f} s at most"
     watcher.leaves("closed")
-    seen = f"20 of 20 alive, reloaded and seen in {slowest:.1f} s at most"
-    expected = "worker lives, seen within 5 s of a reload"
-    tell("F4", "the app killed by INT HUP TERM KILL, 20", expected, seen)
 
 
 def test_f24_live_charts_cost_the_server_no_memory(
