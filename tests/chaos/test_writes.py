@@ -138,7 +138,7 @@ def test_f2_a_launch_that_is_killed_inside_a_write_hinders_no_other(
         moments = range(1, len(notes.read_text().splitlines()) + 1)
         (counted,) = paths.runs().glob("[0-9]*")
         wait(lambda: runs.process_of(counted) is not None)
-        runs.end(counted)
+        runs.end(counted, runs.process_of(counted))
     for done, moment in enumerate(moments, start=1):
         before = {status.run_id for status in runs.list_runs()}
         assert launch(f"kill-write:{moment}") == -signal.SIGKILL, moment

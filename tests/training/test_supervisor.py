@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from brainseg import liveness, runs
+from brainseg import files, liveness, runs
 from brainseg.errors import RunError
 from brainseg.training import process, queue, supervisor
 from brainseg.training.recipes import recipe
@@ -109,4 +111,21 @@ def test_nothing_is_signalled_on_a_pid_alone(run: Path):
     me = liveness.identify(1)
     assert me is not None
     (run / "process.json").write_text('{"pid": 1, "started": -1.0, "boot": "x"}')
-    assert not runs.end(run)
+    assert not runs.end(run, runs.process_of(run))
+
+
+def test_a_worker_that_another_resume_started_meanwhile_is_left_alone(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lost = runs.status(run)
+
+    with subprocess.Popen(["sleep", "60"]) as new:
+
+        def judged(run: Path):
+            files.write_json(run / "process.json", liveness.identify(new.pid).to_dict())
+            return replace(lost, state="lost")
+
+        monkeypatch.setattr(runs, "status", judged)
+        process.clear_way(run)
+        assert new.poll() is None
+        assert runs.end(run, runs.process_of(run))
