@@ -57,7 +57,8 @@ def supervise(claimed: Claim) -> int:
             return 0
         return _train(claimed, devices)
     finally:
-        (run / "stop").unlink(missing_ok=True)
+        for left in ("stop", ".reserve"):
+            (run / left).unlink(missing_ok=True)
         os.close(claimed.lock)
 
 
