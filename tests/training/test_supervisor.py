@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -106,6 +107,14 @@ def test_a_signal_is_a_stop_with_its_name(run: Path, monkeypatch: pytest.MonkeyP
     handlers[signal.SIGTERM](signal.SIGTERM, None)  # as Python does when one arrives
     assert runs.stop_wish(run) == "SIGTERM"
     assert supervisor.stopped_by(run) == "stopped by signal SIGTERM"
+
+
+def test_a_line_within_which_a_worker_ended_is_cut_off(run: Path):
+    with (run / "events.jsonl").open("a") as log:
+        log.write('{"kind": "epoch", "ep')
+    supervisor.record(run, "failed", "killed")
+    lines = (run / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["state"] for line in lines] == ["queued", "failed"]
 
 
 def test_nothing_is_signalled_on_a_pid_alone(run: Path):
