@@ -55,6 +55,12 @@ def test_f2_a_kill_inside_any_write_leaves_a_checkpoint_and_no_litter(
         row.seen = f"{done} of {len(moments)} so"
 
 
+def _fresh(make_run: MakeRun) -> Path:
+    """Make a run with every kind of file, also the arrays of its slices."""
+    shutil.rmtree(paths.cache(), ignore_errors=True)
+    return make_run(epochs=2, tensorboard=True)
+
+
 def _train(run: Path) -> None:
     """Resume and wait until no process of the run is left."""
     process.resume(run)
@@ -63,9 +69,7 @@ def _train(run: Path) -> None:
 
 def _places(make_run: MakeRun, notes: Path) -> list[tuple[str, int]]:
     """Count the operations of a whole life; return two on every kind of file, spread evenly."""
-    run = make_run(epochs=2, tensorboard=True)
-    _train(run)
-    assert_whole(run)
+    _train(_fresh(make_run))
     lines = notes.read_text().splitlines()
     counted = Counter(kind for kind in lines if not kind.startswith("temporary/"))
     notes.unlink()
@@ -90,7 +94,7 @@ def test_f2_the_real_worker_is_killed_inside_its_writes_and_goes_on_to_its_end(
             places = _places(make_run, notes)
     hit = Counter[str]()
     for kind, number in places:
-        run = make_run(epochs=2, tensorboard=True)
+        run = _fresh(make_run)
         with monkeypatch.context() as armed:
             armed.setenv("BRAINSEG_FAULT", f"kill-write:{number}")
             armed.setenv("BRAINSEG_FAULT_FILE", kind)

@@ -113,9 +113,9 @@ def _kind(file: Any) -> str:
     """
     by_number = isinstance(file, int)
     path = Path(f"/proc/self/fd/{file}").readlink() if by_number else Path(os.fsdecode(file))
-    names = path.parts[-2:]
-    plain = "/".join(re.sub(r"^\.(network)-.*|^\.(.+?)\.\d+\.\d+\.tmp$", r"\1\2", n) for n in names)
-    return re.sub(r"\d+", "N", re.sub(r"\btmp\w{8}\b", "tmp", plain))
+    temporary = r"^\.?(network|arrays)-.*|^\.(.+)\.\d+\.\d+\.tmp$|^(tmp)\w{8}$"
+    plain = "/".join(re.sub(temporary, r"\1\2\3", name) for name in path.parts[-2:])
+    return re.sub(r"\d+", "N", plain)
 
 
 def _watch_writes(check: Callable[[], None], *, moves: bool = True) -> None:
