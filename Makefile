@@ -1,6 +1,6 @@
 # make run    a virtual environment, the requirements, demo data, the app
 # make test   the same for the tests, and runs them all
-# make chaos  every fault of docs/TRAINING.md, in full: about an hour
+# make chaos  every fault of docs/TRAINING.md, in full: about an hour and a half
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 8501

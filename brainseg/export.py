@@ -137,7 +137,7 @@ def _write_openvino(model: keras.Model, path: Path, *, half: bool) -> None:
     """Export the network with its features; through a second file, since ours may be smaller."""
     both = with_features(model)
     both(np.zeros((1, *model.input_shape[1:]), dtype=np.float32))
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=path.parent) as name:  # what a kill leaves is swept
         whole = Path(name) / path.name
         both.export(str(whole), format="openvino", verbose=False)
         exported = runtime.core().read_model(whole)

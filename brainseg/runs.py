@@ -223,9 +223,12 @@ def stop_wish(run: Path) -> str | None:
         return None
 
 
-def end(run: Path) -> bool:
-    """Kill the worker that ``process.json`` names, if that very process still runs."""
-    worker = process_of(run)
+def end(run: Path, worker: liveness.Process | None) -> bool:
+    """Kill the worker, if that very process still runs.
+
+    ``worker`` is what :func:`process_of` said before the run was judged: a resume elsewhere may
+    have started another one since.
+    """
     if worker is None or not liveness.is_alive(worker):
         return False
     with suppress(ProcessLookupError):
@@ -246,9 +249,9 @@ def delete(run: Path) -> None:
     """
     if not (run / "config.json").is_file():
         raise RunError(f"{run} is not a run folder")
-    state = status(run).state
+    worker, state = process_of(run), status(run).state
     if state == "lost":
-        end(run)
+        end(run, worker)
     with writing(run):
         held = liveness.take(run / "lock", seconds=0.0 if state in ALIVE else LEAVING_SECONDS)
         if held is None:

@@ -115,10 +115,8 @@ def _within(status: RunStatus, at: watch.Place | None) -> str:
 def _effort(
     run: Path, status: RunStatus, history: Sequence[EpochRecord], left: float | None
 ) -> list[str]:
-    began = time.time() - (status.started or status.created)
-    words = [
-        f"{duration(history[-1].elapsed)} trained" if history else f"Began {duration(began)} ago"
-    ]
+    began = time.strftime("%H:%M", time.localtime(status.started or status.created))
+    words = [f"{duration(history[-1].elapsed)} trained" if history else f"Began at {began}"]
     if left is not None:
         until = time.strftime("%H:%M", time.localtime(time.time() + left))
         words.append(f"at most {duration(left)} left, until {until}")

@@ -174,8 +174,8 @@ def clear_way(run: Path) -> None:
     Raises:
         RunError: the run has finished.
     """
-    state = runs.status(run).state
+    worker, state = runs.process_of(run), runs.status(run).state
     if state == "finished":
         raise RunError(f"run {run.name} has finished; start a new one to train longer")
     if state == "lost":
-        runs.end(run)
+        runs.end(run, worker)

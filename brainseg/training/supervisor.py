@@ -40,6 +40,7 @@ def record(run: Path, state: str, reason: str) -> None:
     (run / ".reserve").unlink(missing_ok=True)
     event = {"kind": "state", "state": state, "reason": reason, "time": time.time()}
     with suppress(OSError):
+        runs.mend_log(run)  # a worker may have ended within a line
         runs.append_event(run, event)
         print(f"{state}: {reason}", flush=True)
 
@@ -57,7 +58,8 @@ def supervise(claimed: Claim) -> int:
             return 0
         return _train(claimed, devices)
     finally:
-        (run / "stop").unlink(missing_ok=True)
+        for left in ("stop", ".reserve"):
+            (run / left).unlink(missing_ok=True)
         os.close(claimed.lock)
 
 

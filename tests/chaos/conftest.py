@@ -4,28 +4,46 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from brainseg import runs
 from brainseg.training.planning import new_run
-from tests.chaos.tools import CHAOS, MakeRun, Tell, tiny, wait
+from tests.chaos.tools import CHAOS, MakeRun, Row, Tell, tiny, wait
 
-_told: list[tuple[str, str, str, str]] = []
+_rows = pytest.StashKey[list[Row]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos", choices=("short", "full"), default="short")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_rows] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed and call.excinfo:
+        for row in item.config.stash[_rows]:
+            if row.test == item.nodeid:
+                row.seen = f"FAILED ({row.seen}): {call.excinfo.exconly().splitlines()[0]}"
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not _told:
+    rows = terminalreporter.config.stash[_rows]
+    if not rows:
         return
     terminalreporter.section("chaos: tried, expected, seen")
-    for row in sorted(_told, key=lambda row: int(row[0][1:])):
-        terminalreporter.write_line("{:<4}| {:<58}| {:<50}| {}".format(*row))
+    for row in sorted(rows, key=lambda row: int(row.fault[1:])):
+        line = f"{row.fault:<4}| {row.tried:<58}| {row.expected:<50}| {row.seen}"
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +53,15 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def tell() -> Tell:
-    """Note a line of the table at the end: fault, tried, expected, seen."""
-    return lambda *row: _told.append(row)
+def tell(request: pytest.FixtureRequest) -> Tell:
+    """Begin a line of the table at the end, so that it is there however the test ends."""
+
+    def begin(fault: str, tried: str, expected: str) -> Row:
+        row = Row(test=request.node.nodeid, fault=fault, tried=tried, expected=expected)
+        request.config.stash[_rows].append(row)
+        return row
+
+    return begin
 
 
 @pytest.fixture(scope="session")

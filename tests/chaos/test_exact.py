@@ -32,6 +32,7 @@ def test_f15_stops_and_resumes_change_no_number(tmp_path: Path, tell: Tell, full
     masks[:, 8:20, 10:22] = 1
     data = Data(images=images, masks=masks, train=SPLIT.train, val=SPLIT.val)
     stops, draw = 20 if full else 3, random.Random(5)
+    row = tell("F15", f"{stops} stops and resumes with augmentation", "loss differs by 0")
     config = tiny(Path("x"), epochs=stops * 2, batch_size=4, ema_decay=0.98)
     assert config.augment == "upright"
 
@@ -54,8 +55,7 @@ def test_f15_stops_and_resumes_change_no_number(tmp_path: Path, tell: Tell, full
         for folder in (tmp_path / "whole", tmp_path / "parts")
     )
     worst = float(np.abs(np.array(whole) - np.array(parts)).max())
-    seen = f"largest difference {worst:g} over {len(whole)} epochs"
-    tell("F15", f"{stops} stops and resumes with augmentation", "loss differs by 0", seen)
+    row.seen = f"largest difference {worst:g} over {len(whole)} epochs"
     assert worst == 0
 
 
@@ -81,6 +81,7 @@ def test_f15_worker_processes_of_one_seed_agree_also_when_stopped_and_resumed(
     make_run: MakeRun, tell: Tell
 ) -> None:
     """As it ships: oneDNN, all threads, queue and supervisor; only the network is small."""
+    row = tell("F15", "two workers of one seed, a third stopped and resumed", "equal histories")
     like = {"size": 64, "base": 8, "depth": 3, "batch_size": 4, "threads": 0, "ema_decay": 0.98}
     whole, again, parts = (make_run(**like) for _ in range(3))
     for run in (whole, again):
@@ -93,4 +94,4 @@ def test_f15_worker_processes_of_one_seed_agree_also_when_stopped_and_resumed(
     assert len(_numbers(whole)) == EPOCHS
     assert _numbers(again) == _numbers(whole)
     assert _numbers(parts) == _numbers(whole)
-    tell("F15", "two workers of one seed, a third stopped and resumed", "equal histories", "so")
+    row.seen = "so"

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import psutil
 
-from brainseg import runs
+from brainseg import networks, runs
+from brainseg.inference import Segmenter
+from brainseg.training import checkpoint
 from brainseg.training.recipes import RunConfig, recipe
 
 CHAOS = Path(__file__).resolve().parent
 WRITER = CHAOS / "writer.py"
 LIMIT_MB_AN_HOUR = 5.0
-Tell = Callable[[str, str, str, str], None]
 MakeRun = Callable[..., Path]
+
+
+@dataclass(kw_only=True)
+class Row:
+    """A line of the table at the end; ``seen`` is filled in before it is judged."""
+
+    test: str
+    fault: str
+    tried: str
+    expected: str
+    seen: str = "nothing yet"
+
+
+Tell = Callable[[str, str, str], Row]
 
 
 def wait(reached: Callable[[], bool], seconds: float = 180, what: object = "") -> float:
@@ -79,3 +96,22 @@ def grows(
 def epochs_of(run: Path) -> list[int]:
     """The epochs that the log has, in order of writing."""
     return [event["epoch"] for event in runs.events(run) if event["kind"] == "epoch"]
+
+
+def assert_whole(run: Path) -> None:
+    """Check that a finished run has everything, each thing once, and no litter."""
+    assert runs.status(run).state == "finished", runs.log_tail(run)
+    lines = (run / "events.jsonl").read_text().splitlines()
+    assert len([json.loads(line) for line in lines]) == len(runs.events(run))
+    epochs = runs.config(run).epochs
+    assert epochs_of(run) == list(range(1, epochs + 1))
+    assert set(runs.previews(run)) == set(epochs_of(run))
+    checkpoint.load(run / "checkpoint")
+    checkpoint.load(run / "checkpoint", checkpoint.BEST)
+    networks.read_network(run / "network")  # every file against its checksum
+    Segmenter.load(run / "network")
+    assert runs.evaluation(run) is not None
+    names = {path.name for path in run.rglob("*")}
+    assert not [name for name in names if name.endswith(".tmp") or name.startswith("tmp")], names
+    assert not names & {"stop", ".reserve"}
+    assert not list((run.parent / ".queue").glob("*.json"))

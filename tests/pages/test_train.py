@@ -515,6 +515,19 @@ def test_a_running_run_says_where_it_is_and_how_patient_it_still_is(
     assert "slices/s" in text_of(app)
 
 
+def test_a_run_before_its_first_epoch_says_when_it_began_whatever_the_clock_does(
+    demo: Path, alone: Open, at_work: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("unet", 0, "running")
+    began = time.strftime("%H:%M", time.localtime(runs.status(run).started))
+    honest = time.time
+    for hour in (-3600, 3600):
+        monkeypatch.setattr(time, "time", lambda hour=hour: honest() + hour)
+        app = alone("train")
+        assert not app.exception
+        assert any(f"Began at {began}" in one.value for one in app.caption)
+
+
 def test_a_failed_run_gives_its_reason_its_log_and_what_to_do(
     demo: Path, alone: Open, text_of: Callable[[AppTest], str]
 ) -> None:

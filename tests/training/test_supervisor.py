@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from brainseg import liveness, runs
+from brainseg import files, liveness, runs
 from brainseg.errors import RunError
 from brainseg.training import process, queue, supervisor
 from brainseg.training.recipes import recipe
@@ -57,6 +60,7 @@ def test_a_stop_while_waiting_is_obeyed_and_leaves_no_lock(
     assert busy is not None
     claimed = process.claim(run)
     assert runs.status(run).queue_place == 1
+    (run / ".reserve").touch()  # a worker that was killed left it
     runs.request_stop(run)
     try:
         assert supervisor.supervise(claimed) == 0
@@ -66,7 +70,7 @@ def test_a_stop_while_waiting_is_obeyed_and_leaves_no_lock(
     status = runs.status(run)
     assert (status.state, status.reason) == ("stopped", "stopped by you while it waited")
     assert not runs.is_locked(run)
-    assert not (run / "stop").exists()
+    assert not {"stop", ".reserve"} & {path.name for path in run.iterdir()}
 
 
 def test_a_run_is_claimed_once(run: Path):
@@ -105,8 +109,33 @@ def test_a_signal_is_a_stop_with_its_name(run: Path, monkeypatch: pytest.MonkeyP
     assert supervisor.stopped_by(run) == "stopped by signal SIGTERM"
 
 
+def test_a_line_within_which_a_worker_ended_is_cut_off(run: Path):
+    with (run / "events.jsonl").open("a") as log:
+        log.write('{"kind": "epoch", "ep')
+    supervisor.record(run, "failed", "killed")
+    lines = (run / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["state"] for line in lines] == ["queued", "failed"]
+
+
 def test_nothing_is_signalled_on_a_pid_alone(run: Path):
     me = liveness.identify(1)
     assert me is not None
     (run / "process.json").write_text('{"pid": 1, "started": -1.0, "boot": "x"}')
-    assert not runs.end(run)
+    assert not runs.end(run, runs.process_of(run))
+
+
+def test_a_worker_that_another_resume_started_meanwhile_is_left_alone(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lost = runs.status(run)
+
+    with subprocess.Popen(["sleep", "60"]) as new:
+
+        def judged(run: Path):
+            files.write_json(run / "process.json", liveness.identify(new.pid).to_dict())
+            return replace(lost, state="lost")
+
+        monkeypatch.setattr(runs, "status", judged)
+        process.clear_way(run)
+        assert new.poll() is None
+        assert runs.end(run, runs.process_of(run))
