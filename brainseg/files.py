@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import psutil
+from brainseg import liveness
 
 _number = itertools.count()  # of the temporary files of this process: threads share its pid
 
@@ -41,10 +41,13 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what writers that were killed left half-written in ``folder`` and below it."""
+    """Remove what writers that were killed left half-written in ``folder`` and below it.
+
+    One that nobody has waited for yet (a zombie) counts as killed.
+    """
     for path in list(folder.rglob(".*.tmp")):
         writer = path.name.split(".")[-2]
-        if not (writer.isdigit() and psutil.pid_exists(int(writer))):
+        if not (writer.isdigit() and liveness.identify(int(writer))):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:

@@ -57,3 +57,12 @@ def test_a_sweep_takes_what_the_dead_left_and_nothing_else(tmp_path: Path):
     files.sweep(tmp_path)
     assert not any(path.exists() for path in dead)
     assert all(path.exists() for path in alive)
+
+
+def test_a_sweep_takes_what_a_zombie_left(tmp_path: Path):
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and not waited for
+        left = tmp_path / f".a.json.{child.pid}.tmp"
+        left.touch()
+        files.sweep(tmp_path)
+        assert not left.exists()

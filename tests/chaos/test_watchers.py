@@ -193,7 +193,7 @@ def test_f24_live_charts_cost_the_server_no_memory(
     wait(lambda: len(epochs_of(run)) >= 3, 600)
     watcher.sees("Running")
     for _ in range(tabs - 1):
-        watcher.browser.new_page().goto(watcher.page.url)
+        watcher.browser.new_page().goto(watcher.page.url, timeout=PATIENCE_MS)
     newest = watcher.page.get_by_alt_text(re.compile(r"^Validation slice 1 after epoch \d+$"))
     served = psutil.Process(server.pid)
 
