@@ -302,6 +302,14 @@ def test_a_syntax_for_films_is_refused(ramp: np.ndarray) -> None:
         readers.read(stored(ds), "x")
 
 
+def test_a_damaged_name_of_the_syntax_is_shown_without_what_it_took_along(ramp: np.ndarray) -> None:
+    whole = stored(dataset(ramp))
+    at = whole.index(b"1.2.840.10008.1.2.1")
+    with pytest.raises(ScanError, match=r"transfer syntax \(\?\?2\.840") as refused:
+        readers.read(whole[:at] + b"<\0" + whole[at + 2 :], "x")
+    assert str(refused.value).isprintable()
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

@@ -55,6 +55,7 @@ def test_a_run_that_finishes_offers_no_epoch_to_finish(
     assert "already finishing" in text_of(app)
     assert "train.stop.epoch" not in [button.key for button in app.button]
     app.button(key="train.stop.now").click().run()
+    app.button(key="train.stop.now.yes").click().run()
     assert runs.stop_wish(run) == runs.NOW
     assert not app.exception
 

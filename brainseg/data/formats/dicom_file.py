@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -42,8 +43,9 @@ def parse(data: bytes) -> Any:
     dicom_codecs.register()
     syntax, end_of_meta = _meta(data)
     if syntax not in dicom_codecs.READABLE:
+        shown = re.sub(r"[^0-9.]", "?", syntax[:64])  # of a damaged header it is anything
         raise ScanError(
-            f"its DICOM transfer syntax ({syntax[:64]}) cannot be read; convert it to "
+            f"its DICOM transfer syntax ({shown}) cannot be read; convert it to "
             "'explicit VR little endian'"
         )
     if syntax == dicom_codecs.DEFLATED:
