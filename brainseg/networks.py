@@ -158,8 +158,9 @@ def precision() -> Precision:
 def list_networks() -> tuple[NetworkRef, ...]:
     """Return the shipped networks, their ensemble, then finished runs, the newest first."""
     found = [
-        NetworkRef(name=folder.name, label=LABELS[folder.name], folder=folder, kind="shipped")
-        for folder in shipped_folders()
+        NetworkRef(name=name, label=LABELS[name], folder=paths.PRETRAINED / name, kind="shipped")
+        for name in ARCHITECTURES
+        if _looks_like_one(paths.PRETRAINED / name)
     ]
     if len(found) == len(ARCHITECTURES):
         both = NetworkRef(
@@ -168,12 +169,6 @@ def list_networks() -> tuple[NetworkRef, ...]:
         found.append(both)
     folders = sorted(paths.runs().glob("*/network"), reverse=True)
     return (*found, *(_of_run(folder) for folder in folders if _looks_like_one(folder)))
-
-
-def shipped_folders() -> tuple[Path, ...]:
-    """Return the folders of the shipped networks that are there."""
-    folders = (paths.PRETRAINED / name for name in ARCHITECTURES)
-    return tuple(folder for folder in folders if _looks_like_one(folder))
 
 
 def member_folders(name: str) -> tuple[Path, ...]:

@@ -40,7 +40,8 @@ class UploadGate:
             for name, segmenter in chosen.items()
         }
         self._open = {f: one for members in self._members.values() for f, one in members.items()}
-        self._shipped = [folder.resolve() for folder in networks.shipped_folders()]
+        listed = networks.list_networks()
+        self._shipped = [ref.folder.resolve() for ref in listed if ref.kind == "shipped"]
         own = [folder for folder in self._open if folder not in self._shipped]
         self._own = own if len(own) == len(self._open) else []
         for folder in self._shipped:
