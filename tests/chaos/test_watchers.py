@@ -178,8 +178,9 @@ def test_f4_the_app_is_killed_and_the_next_one_shows_the_run(
 
 
 def test_f24_live_charts_cost_the_server_no_memory(
-    make_run: MakeRun, serve: Serve, url: str, playwright: Playwright, tell: Tell, full: bool
-) -> None:
+    make_run: MakeRun, serve: Serve, url: str, playwright: Playwright, tell: Tell, full: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """Watching costs nothing with time, and with epochs what their numbers and points take."""
     if not full:
         pytest.skip("minutes of watching; `make chaos` takes them")
@@ -187,6 +188,7 @@ def test_f24_live_charts_cost_the_server_no_memory(
     expected = "< 32 kB an epoch; without epochs < 5 MB an hour"
     row = tell("F24", f"twice {minutes:.0f} minutes of live charts in {tabs} tabs", expected)
     real = {"size": 128, "base": 16, "depth": 4, "batch_size": 4}  # epochs of seconds, not tenths
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")  # or each thread keeps megabytes for later
     run, server = make_run(epochs=2000, **real), serve()
     process.start(run)
     watcher = Watcher(playwright, url, run)
