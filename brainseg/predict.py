@@ -13,7 +13,7 @@ from brainseg.data import readers
 from brainseg.errors import NetworkError, ScanError
 from brainseg.refine import Refined
 from brainseg.saliency_request import DEEPEST, Target
-from brainseg.types import Scan, Volume
+from brainseg.types import Volume
 from brainseg.upload_gate import UploadGate
 
 if TYPE_CHECKING:
@@ -71,20 +71,20 @@ def predict_files(
             part = f"{stem}_{index:03d}" if volume.depth > 1 else stem
             for name, answer in answers.items():
                 path = out / f"{part}_{Path(name).name}_mask.png"
-                mask = answer.mask(segmenters[name].threshold)
-                files.write_bytes(path, overlay.encode(mask.astype(np.uint8) * 255, ".png"))
-                area_px = int(np.count_nonzero(mask))
+                level = segmenters[name].threshold
+                mask = answer.mask(level).astype(np.uint8) * 255
+                files.write_bytes(path, overlay.encode(mask, ".png"))
                 of_model[name].append(
                     {
                         "scan": volume.source,
                         "slice": index,
                         "model": name,
-                        "threshold": segmenters[name].threshold,
+                        "threshold": level,
                         "average": "symmetries" if symmetries else "none",
                         "smallest": smallest,
                         "mask": str(path),
-                        "area_px": area_px,
-                        "area_mm2": _area_mm2(area_px, scan),
+                        "area_px": answer.area_px(level),
+                        "area_mm2": answer.area_mm2(level),
                         "seconds": round(answer.seconds, 4),
                         "warning": verdict.reason,
                         "gate_distance": verdict.distance,
@@ -93,11 +93,6 @@ def predict_files(
                 )
         rows += [row for part_of in of_model.values() for row in part_of]
     return rows
-
-
-def _area_mm2(area_px: int, scan: Scan) -> float | None:
-    spacing = scan.spacing_mm
-    return None if spacing is None else area_px * (spacing[0] * spacing[1])
 
 
 def _stem(path: Path) -> str:

@@ -28,8 +28,7 @@ def show(configs: Sequence[RunConfig], split: Split) -> None:
     """Say what training runs on here and how long it would take, or offer to measure it."""
     st.markdown(f":material/memory: Trains on {frame.plain(hardware.describe())}.")
     _say_what_is_unused()
-    known = {config: estimate.known(config) for config in configs}
-    found = {config: measured for config, measured in known.items() if measured is not None}
+    found = {config: told for config in configs if (told := estimate.known(config)) is not None}
     job = _jobs().get(estimate.key_of(configs))
     if job is not None and job.running:
         st.fragment(_watch, run_every=1)(configs)

@@ -27,13 +27,11 @@ def look() -> None:
     Only what was alive, or is worked on now, is read again, and the list of folders.
     """
     known: dict[str, str] = st.session_state.setdefault(STATES, {})
-    worked_on = [
-        run_id
+    same = all(
+        _state(run_id) == state
         for run_id, state in known.items()
         if state in ALIVE or runs.is_locked(paths.runs() / run_id)
-    ]
-    now = {run_id: _state(run_id) for run_id in worked_on}
-    same = all(state == known[run_id] for run_id, state in now.items())
+    )
     if not same or st.session_state.get(FOLDERS) != _folders():
         redraw()
 
