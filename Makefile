@@ -7,7 +7,7 @@ PORT   ?= 8501
 BIN    := $(VENV)/bin
 REQS   := $(if $(GPU),requirements-gpu.txt,requirements.txt)
 
-.PHONY: run test chaos lint screenshots clean
+.PHONY: run test test-browser test-chaos chaos lint screenshots clean
 
 run: $(VENV)/.installed-$(REQS)
 	@test -n "$$(ls -A data 2>/dev/null)" || $(BIN)/python -m brainseg demo --to data/demo
@@ -16,7 +16,10 @@ run: $(VENV)/.installed-$(REQS)
 test: $(VENV)/.installed-requirements-dev.txt lint
 	@sh tests/browser/ensure_chromium.sh
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser --ignore tests/chaos
-	$(BIN)/python -m pytest tests/browser tests/chaos  # alone: they watch the clock
+	$(MAKE) --jobs 2 test-browser test-chaos  # with nothing else: they watch the clock
+
+test-browser test-chaos:
+	$(BIN)/python -m pytest tests/$(@:test-%=%)
 
 chaos: $(VENV)/.installed-requirements-dev.txt
 	@sh tests/browser/ensure_chromium.sh
