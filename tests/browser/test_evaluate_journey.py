@@ -19,6 +19,7 @@ def open_section(server, page: Page, section: str) -> None:
 
 def test_a_worst_slice_is_one_click_from_compare_with_the_same_score(server, page, settled):
     open_section(server, page, "Gallery")
+    settled(page)  # links appear in any order, so the first there need not be the first slice's
     caption = page.get_by_text(re.compile(r"^Slice \d+ · .*Dice"))
     words = caption.first.inner_text()
     number, dice = re.search(r"Slice (\d+) .*Dice ([\d.]+)", words).groups()
