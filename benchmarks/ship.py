@@ -5,7 +5,8 @@ Everything that a shipped network needs is made here: the export with its featur
 where tuning it helps in the third decimal, the gate's statistics, the split and the checksums.
 Weights too large for the repository are stored in float16, if the Dice of the validation slices
 does not move in the third decimal; what float16 would do is printed always. ``--history`` names the
-runs that led to it, in order, so that the Learn screen can draw how it was trained.
+runs that led to it, in order, so that the Learn screen can draw how it was trained; the first may
+be the network that it began from, whose own history goes ahead.
 """
 
 from __future__ import annotations
@@ -72,6 +73,13 @@ def bytes_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
+def stages_of(led: Path) -> tuple[history.Stage, ...]:
+    """Return the trainings of a run's folder, or of a network's that carries its history."""
+    if (led / networks.HISTORY).is_file():
+        return history.read(led / networks.HISTORY)
+    return (history.of_run(led),)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
@@ -80,7 +88,7 @@ def main() -> None:
     parser.add_argument("--tumour-free", type=Path)
     parser.add_argument(
         "--history", type=Path, nargs="+", metavar="RUN",
-        help="the runs that made the network, in order: their epochs go along",
+        help="the runs, or networks with a history, that made it, in order: their epochs go along",
     )  # fmt: skip
     options = parser.parse_args()
     source = options.run / "network" if (options.run / "network").is_dir() else options.run
@@ -92,6 +100,7 @@ def main() -> None:
     config = replace(networks.read_network(source), name=options.name, threshold=thresholds.START)
     model, start = export.load_model(source), thresholds.START
     again = target.is_dir() and source.samefile(target)
+    stages = [stage for led in options.history or () for stage in stages_of(led)]
     present = [target / name for name in KEPT if again and (target / name).is_file()]
     kept = {path.name: path.read_bytes() for path in present}
 
@@ -117,7 +126,7 @@ def main() -> None:
     for name, data in kept.items():
         (target / name).write_bytes(data)
     if options.history:
-        history.write(target / networks.HISTORY, [history.of_run(run) for run in options.history])
+        history.write(target / networks.HISTORY, stages)
     networks.seal(target)
     statistics = gate.read(target / networks.GATE)
     print(f"{target}: {bytes_of(target) / 2**20:.1f} MB, {'float16' if half else 'float32'}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.ship import stages_of
 from brainseg import history, runs
 from brainseg.errors import NetworkError, RunError
 from brainseg.training.recipes import recipe
@@ -80,3 +81,11 @@ def test_patience_changes_where_the_recorded_training_would_have_stopped() -> No
     found = [learning.stop_early(losses, patience) for patience in (5, 20)]
     assert found[0].stopped_at < found[1].stopped_at
     assert losses[found[1].best_epoch - 1] < losses[found[0].best_epoch - 1]
+
+
+def test_a_network_trained_on_takes_the_stages_before_along(run: Path, tmp_path: Path) -> None:
+    runs.append_event(run, {"kind": "epoch", **asdict(RECORD)})
+    first = history.of_run(run, "First")
+    history.write(tmp_path / "history.json", [first, first])
+    assert [stage.name for stage in stages_of(tmp_path)] == ["First", "First"]
+    assert [stage.name for stage in stages_of(run)] == [run.name]
