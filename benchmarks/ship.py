@@ -131,7 +131,7 @@ def main() -> None:
     statistics = gate.read(target / networks.GATE)
     print(f"{target}: {bytes_of(target) / 2**20:.1f} MB, {'float16' if half else 'float32'}")
     print(f"gate: {len(statistics.components)} components, limit {statistics.limit:.3f}")
-    print("next: python -m tests.shipped_outputs; python -m benchmarks.report, .options, .gate")
+    print("next: python -m tests.shipped_outputs, and what benchmarks/README.md names")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from benchmarks.average import average
 from brainseg import export, models, networks
 from brainseg.gate import GateSlices
 from brainseg.inference import Segmenter
@@ -110,3 +111,21 @@ def test_half_precision_halves_the_files_and_hardly_moves_the_answer(
     assert 0 < np.abs(exact - rounded).max() < 5e-3
     stored = np.asarray(export.load_model(half).variables[0])
     assert stored.dtype == np.float32
+
+
+def test_an_average_of_two_networks_lies_between_them(
+    model: keras.Model, folder: Path, tmp_path: Path
+) -> None:
+    other = keras.models.clone_model(model)
+    other.set_weights([np.asarray(weight) + 1 for weight in model.get_weights()])
+    second = export.write_network(other, tmp_path / "second", CONFIG, SPLIT)
+    average(folder, second, tmp_path / "average", 0.75)
+    found = export.load_model(tmp_path / "average").get_weights()
+    for mine, mixed in zip(model.get_weights(), found, strict=True):
+        assert np.asarray(mixed) == pytest.approx(np.asarray(mine) + 0.75, abs=1e-6)
+    assert networks.read_split(tmp_path / "average") == SPLIT
+    wider = models.build("resunet", size=SIZE, base=16, depth=2)
+    config = replace(CONFIG, base=16)
+    export.write_network(wider, tmp_path / "wider", config, SPLIT)
+    with pytest.raises(ValueError, match="differ in form"):
+        average(folder, tmp_path / "wider", tmp_path / "none", 0.5)

@@ -53,9 +53,11 @@ def _curves(told: Histories) -> None:
         with place:
             _one(curves, metric)
     st.caption(
-        "**Ring**: the best epoch on the validation slices. The shipped weights are those of the "
-        "last: a learning rate that falls to 0 ends well, and one good epoch on so few patients is "
-        "luck. **Dashed**: the accuracy of a mask with nothing in it, on the same slices."
+        "**Ring**: the best epoch on the validation slices; on so few patients that is luck. The "
+        "shipped weights are an average of those after the last epoch with some of those after the "
+        "stage *upright*: what little augmentation gained stays, and most of what it cost on noisy "
+        "or darkened scans comes back. **Dashed**: the accuracy of a mask with nothing in it, on "
+        "the same slices."
     )
 
 
