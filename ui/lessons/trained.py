@@ -46,10 +46,8 @@ def _curves(told: Histories) -> None:
         )
         for label, (ref, stages) in told.items()
     ]  # fmt: skip
-    lower = iter(st.columns(2, gap="large"))
-    with st.container():
-        _one(curves, "dice")
-    for place, metric in zip(lower, ("accuracy", "loss"), strict=True):
+    _one(curves, "dice")
+    for place, metric in zip(st.columns(2, gap="large"), ("accuracy", "loss"), strict=True):
         with place:
             _one(curves, metric)
     st.caption(
