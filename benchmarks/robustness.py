@@ -21,6 +21,7 @@ from benchmarks import card
 from brainseg import metrics, networks
 from brainseg.data.catalog import TUMOUR_FREE_FIRST, read_image, read_mask
 from brainseg.inference import Segmenter
+from brainseg.preprocess import rescale
 from brainseg.training.planning import open_data
 from brainseg.types import BoolArray, FloatArray, Scan
 
@@ -50,20 +51,14 @@ CHANGES: dict[str, Change] = {
 
 
 def changed(image: FloatArray, change: Change) -> FloatArray:
-    """Return a scan changed in 0..1 and stored in 8 bits, like a file; (h, w), float32.
-
-    The noise is the same for every network.
-    """
-    low, high = float(image.min()), float(image.max())
-    unit = (image.astype(np.float32) - low) / max(high - low, 1e-6)
-    found = change(unit, np.random.default_rng(0))
+    """Return a scan changed in 0..1 and stored in 8 bits, like a file; (h, w), float32."""
+    found = change(rescale(image), np.random.default_rng(0))
     return np.round(np.clip(found, 0, 1) * 255).astype(np.float32)
 
 
 def dice(segmenter: Segmenter, image: FloatArray, truth: BoolArray) -> float:
     """Return the Dice of the network's mask at its own threshold."""
-    answer = segmenter.predict(Scan(pixels=image))
-    found = answer.probability >= segmenter.config.threshold
+    found = segmenter.predict(Scan(pixels=image)).mask(segmenter.config.threshold)
     return metrics.dice(metrics.confusion(found, truth))
 
 
@@ -96,11 +91,9 @@ def main() -> None:
     ]
     for words, change in CHANGES.items():
         cells = []
+        scans = [changed(image, change) for image in images]
         for segmenter in asked:
-            scores = [
-                dice(segmenter, changed(image, change), truth)
-                for image, truth in zip(images, truths, strict=True)
-            ]
+            scores = [dice(segmenter, *pair) for pair in zip(scans, truths, strict=True)]
             cells += [f"{np.mean(scores):.3f}", f"{np.mean(np.equal(scores, 0)):.3f}"]
         lines.append(f"| {words} | {' | '.join(cells)} |")
     text = "\n".join(lines)
