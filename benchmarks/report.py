@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import card
-from brainseg import calibration, files, networks, paths, summary
+from brainseg import calibration, files, networks, paths, summary, thresholds
 from brainseg.data.catalog import TUMOUR_FREE_FIRST
 from brainseg.evaluate import evaluate
 from brainseg.inference import Segmenter
@@ -67,6 +67,7 @@ BARS = (  # what was asked of each network, on fold 3 and the slices beside it
     ("tumour-free", "false_alarms", "tumour-free slices with any tumour painted", 0.05, "at most"),
     ("demo", "dice", "Dice on synthetic slices", 0.60, "at least"),
 )
+OPERATING = (0.05, *(round(0.1 * step, 1) for step in range(1, 10)), 0.95)  # of thresholds.FINE
 SPREAD_BAR, BEHIND_BAR = 0.01, 0.005  # of the symmetries; of ResUNet behind UNet
 OTHERS = (
     ("tumour-free", "tumour_free_slices", "Tumour-free slices of unseen patients"),
@@ -199,6 +200,31 @@ def others(found: dict[str, Parts]) -> list[str]:
     return table(["other slices", *found], rows)
 
 
+def operating(found: dict[str, Parts]) -> list[str]:
+    """One row a threshold: what is missed, and what is painted where nothing is, have one price."""
+    keys = ("Dice", "misses", "tumour-free painted")
+    head = ["threshold", *(f"{name}, {words}" for name in found for words in keys)]
+    curves = [
+        (_curve(parts["as stored"]), _curve(parts["tumour-free"])) for parts in found.values()
+    ]
+    rows = [
+        [f"{level:g}"]
+        + [
+            f"{shares[ill.levels.index(level)]:.3f}" if shares else "-"
+            for ill, well in curves
+            for shares in (ill.dice, ill.misses, well.false_alarms)
+        ]
+        for level in OPERATING
+    ]
+    return table(head, rows)
+
+
+def _curve(evaluation: Evaluation) -> thresholds.Curve:
+    if evaluation.thresholds is None:
+        sys.exit(f"{evaluation.model}: this evaluation did not count at other thresholds")
+    return thresholds.curve(evaluation.thresholds)
+
+
 def reliability(found: dict[str, Parts]) -> list[str]:
     """One row a bin of the predicted probability: what share of its pixels is tumour."""
     curves = [_by_bin(parts["as stored"]) for parts in found.values()]
@@ -230,6 +256,7 @@ TABLES: tuple[Callable[[dict[str, Parts]], list[str]], ...] = (
     symmetries,
     others,
     bars,
+    operating,
     reliability,
     difference,
 )

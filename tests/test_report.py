@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from benchmarks import report
-from brainseg import summary
+from brainseg import summary, thresholds
 from brainseg.scores import SYMMETRY_NAMES
 from brainseg.types import CalibrationCounts, CaseScore, Evaluation
 
@@ -12,6 +15,15 @@ COUNTS = CalibrationCounts(
     probability=(4.5, 0.0, 0.0, 0.0, 0.0, 5.5, 0.0, 0.0, 0.0, 95.0),
     tumour=(9, 0, 0, 0, 0, 5, 0, 0, 0, 90),
 )
+
+
+TRUTH = np.array([[True, True, False, False]])
+NONE = np.zeros_like(TRUTH)
+ILL = [
+    thresholds.count(np.array([row], np.float32), TRUTH)
+    for row in ([0.85, 0.15, 0, 0], [0.35, 0, 0.45, 0])
+]
+WELL = [thresholds.count(np.array([[level, 0, 0, 0]], np.float32), NONE) for level in (0.0, 0.25)]
 
 
 def _evaluation(shift: float, orientation: str = "file") -> Evaluation:
@@ -36,8 +48,9 @@ def _evaluation(shift: float, orientation: str = "file") -> Evaluation:
 def found() -> dict[str, dict[str, Evaluation]]:
     def parts(shift: float) -> dict[str, Evaluation]:
         turned = {shape: _evaluation(shift + i / 100) for i, shape in enumerate(SYMMETRY_NAMES)}
-        stored = _evaluation(shift)
-        return {"as stored": stored, "tumour-free": stored, "demo": stored, **turned}
+        stored = replace(_evaluation(shift), thresholds=thresholds.add(ILL))
+        well = replace(stored, thresholds=thresholds.add(WELL))
+        return {"as stored": stored, "tumour-free": well, "demo": stored, **turned}
 
     return {"unet": parts(0.0), "resunet": parts(0.05)}
 
@@ -74,6 +87,14 @@ def test_the_symmetries_end_with_worst_less_best(found):
     lines = report.symmetries(found)
     assert len(lines) == 2 + 8 + 1 + 1
     assert _row(lines, "**worst")[1:] == ["-0.061", "+0.000", "-0.061", "+0.000"]
+
+
+def test_every_threshold_has_its_misses_and_its_false_alarms(found):
+    lines = report.operating(found)
+    assert _row(lines, "0.1 ")[1:4] == ["0.750", "0.000", "0.500"]  # Dice 1 and 1/2
+    assert _row(lines, "0.3 ")[1:4] == ["0.583", "0.000", "0.000"]  # 2/3 and 1/2
+    assert _row(lines, "0.4 ")[1:4] == ["0.333", "0.500", "0.000"]  # 2/3 and 0
+    assert _row(lines, "0.95")[1:4] == ["0.000", "1.000", "0.000"]
 
 
 def test_the_reliability_of_an_empty_bin_is_a_dash(found):

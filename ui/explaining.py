@@ -25,9 +25,13 @@ def dataset_maps(catalog: Catalog, sample: Sample) -> None:
         outlined = " Yellow: true mask." if truth is not None and truth.any() else ""
         st.image(pictures.overlay_png(image, masks), width="stretch", alt=f"Slice {number}")
         st.caption(f"**Slice {number}**.{outlined}")
-    for which in (1, 2):
+    given = {which: cache.sample_saliency(root, number, which) for which in (1, 2)}
+    if not any(values is not None for values in given.values()):
         with grid.cell():
-            values = cache.sample_saliency(root, number, which)
+            st.caption("This slice came without saliency maps.")
+        return
+    for which, values in given.items():
+        with grid.cell():
             if values is None:
                 st.caption(f"**Saliency map {which}**: this slice has none.")
             else:

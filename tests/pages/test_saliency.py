@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +70,18 @@ def test_shows_the_datasets_maps_with_their_scale(
     assert shown.count("Scale 0 to 255") == 2
     assert "Synthetic demo data" in shown
     assert "Guided backpropagation is left out" in shown
+
+
+def test_a_slice_without_any_map_says_so_once(
+    demo: Path, networks: Path, alone: Open, text_of: Callable[[AppTest], str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    bare = tmp_path / "bare"
+    shutil.copytree(demo, bare, ignore=shutil.ignore_patterns("saliency_maps_*"))
+    monkeypatch.setenv("BRAINSEG_DATA", str(bare))
+    shown = text_of(alone("saliency"))
+    assert shown.count("This slice came without saliency maps.") == 1
+    assert "Saliency map 1" not in shown
 
 
 def test_keras_waits_for_a_click(demo: Path, networks: Path, alone: Open) -> None:
