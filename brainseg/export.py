@@ -175,7 +175,7 @@ def _description(name: str, config: RunConfig, split: Split) -> NetworkConfig:
         norm=config.norm,
         saliency=config.saliency,
         contrast=config.contrast,
-        orientation="upright" if config.augment == "upright" else "any",
+        orientation="upright" if config.upright else "any",
         trained_on=f"{_slices(config, split)}, split by {split.unit}, recipe {config.recipe}",
     )
 

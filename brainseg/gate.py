@@ -262,8 +262,8 @@ def _sentence(fault: str) -> str:
 
 def _fault(scan: Scan) -> str | None:
     """Name what no slice of a head has, or None."""
-    values = preprocess.rescale(scan.pixels)
     preprocess.geometry_of(scan.pixels, SMALLEST_SIDE)
+    values = preprocess.rescale(scan.pixels)
     short, long = sorted(scan.pixels.shape)
     if scan.coloured:
         return "it is in colour"

@@ -29,7 +29,7 @@ def export_best(run: Path, model: keras.Model, data: Data, *, last: bool = False
         RunError: with another backend than TensorFlow, where that cannot be opened.
     """
     if keras.backend.backend() != "tensorflow":
-        _ask_tensorflow(run)
+        _ask_tensorflow(run, last=last)
         return
     config = runs.config(run)
     arrays, _ = checkpoint.load(run / "checkpoint", checkpoint.LATEST if last else checkpoint.BEST)
@@ -46,10 +46,11 @@ def export_best(run: Path, model: keras.Model, data: Data, *, last: bool = False
     )
 
 
-def _ask_tensorflow(run: Path) -> None:
+def _ask_tensorflow(run: Path, *, last: bool) -> None:
     """Do the same in another process, on the processor: the GPU's memory is still this one's."""
     other = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": ""}
     words = [sys.executable, "-m", "brainseg.training.finish", str(run)]
+    words += ["--last"] if last else []
     done = subprocess.run(words, env=os.environ | other, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise RunError(

@@ -7,7 +7,7 @@ from typing import Any
 
 from brainseg import networks, runs
 from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog
-from brainseg.errors import ConfigError
+from brainseg.errors import BrainsegError, ConfigError
 from brainseg.training.recipes import FLAG_OF, FORM, RunConfig, recipe, tuning_rate
 from brainseg.types import Split
 
@@ -48,22 +48,40 @@ def check(config: RunConfig, opened: list[Catalog], split: Split) -> None:
     if odd := [name for name in FORM if getattr(config, name) != wanted[name]]:
         flags = " ".join(f"--{FLAG_OF.get(name, name)} {wanted[name]}" for name in odd)
         raise ConfigError(f"the weights of {config.initial!r} have another form: give {flags}")
-    past = networks.read_split(folder)
-    if past is None:
-        return
-    seen = {*past.train, *past.val}
-    leaked = {
-        sample.number
-        for catalog in opened
-        if is_of(folder, past, catalog)
-        for sample in catalog.samples
-    } & seen.intersection(split.test)
-    if leaked:
+    if leaked := set(split.test) & seen(config.initial, opened):
         raise ConfigError(
             f"{config.initial!r} was trained or tuned on {len(leaked)} of the {len(split.test)} "
             "slices held out for the test: a score on them would mean nothing. Hold out what it "
             "has not seen (of the public slices --split patient --test-folds 3), or start anew"
         )
+
+
+def seen(initial: str, opened: list[Catalog]) -> set[int]:
+    """Return the slices here that a network, or one before it, was trained or tuned on.
+
+    Raises:
+        NetworkError: there is no such network. One further back may have been deleted since.
+    """
+    found: set[int] = set()
+    for folder in _ancestry(initial):
+        past = networks.read_split(folder)
+        for catalog in opened:
+            if past and is_of(folder, past, catalog):
+                found |= {s.number for s in catalog.samples} & {*past.train, *past.val}
+    return found
+
+
+def _ancestry(initial: str) -> list[Path]:
+    found = [networks.find_network(initial)]
+    while (own := found[-1].parent / "config.json").is_file():
+        try:
+            before = networks.find_network(runs.config(own.parent).initial)
+        except BrainsegError:  # none, or it is gone
+            break
+        if before in found:
+            break
+        found.append(before)
+    return found
 
 
 def is_of(folder: Path, split: Split, catalog: Catalog) -> bool:

@@ -34,9 +34,9 @@ def load_data(
 ) -> Prepared:
     """Build or open the array caches and find the rows of each part.
 
-    Augmentation wants upright slices (it knows which way up heads usually are), and with
-    ``upright`` they are turned as they will be for a prediction; without it they stay as the files
-    have them, as the source document trained.
+    Augmentation wants upright slices (it knows which way up heads usually are), and where the run
+    is ``upright`` they are turned as they will be for a prediction; with neither they stay as the
+    files have them, as the source document trained.
 
     Raises:
         DataError: the folder does not hold a slice of the split any more.
@@ -58,11 +58,11 @@ def load_data(
     missing = sorted(set(split.train + split.val) - set(row_of))
     if missing:
         raise DataError(f"{config.data} does not hold slice {missing[0]} of this run any more")
-    turn = config.augment != "none"
+    turn = config.upright or config.augment != "none"
     origins: list[Orientation] = [c.orientation if turn else "upright" for c in opened]
     images = _joined([_turned(c.images, o) for c, o in zip(caches, origins, strict=True)])
     masks = _joined([_turned(c.masks, o) for c, o in zip(caches, origins, strict=True)])
-    if config.augment == "upright":
+    if config.upright:
         images, masks = _as_predicted(images, masks)
     train = tuple(row_of[n] for n in split.train)
     if not any(masks[row_of[n]].any() for n in split.val):

@@ -165,6 +165,15 @@ class RunConfig:
         """How many channels the network sees: the scan, and the maps beside it."""
         return 1 + len(SALIENCY_INPUTS[self.saliency])
 
+    @property
+    def upright(self) -> bool:
+        """Whether heads are turned upright, for training and for prediction alike.
+
+        Also where nothing is augmented, if there are tumour-free slices: their folder lies another
+        way than the public slices, and which way up a head lies would give its label away.
+        """
+        return self.augment == "upright" or (self.augment == "none" and bool(self.tumour_free))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
         return asdict(self) | {"test_folds": list(self.test_folds)}

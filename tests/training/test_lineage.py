@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from brainseg import cli, networks, paths
+from brainseg import cli, files, networks, paths, runs
 from brainseg.commands.training import configuration
 from brainseg.data.catalog import TUMOUR_FREE_FIRST
 from brainseg.errors import ConfigError, NetworkError
@@ -87,6 +88,27 @@ def test_slices_that_the_first_weights_saw_are_no_test(
         planning.new_run(config)
     monkeypatch.setattr(lineage, "is_of", lambda *_: False)  # the same numbers, other slices
     assert planning.new_run(config).is_dir()
+
+
+def test_what_an_ancestor_saw_is_no_test_either(demo_data: Path, tmp_path: Path):
+    """Trained on from a run on other data, which was trained on from one that knows these."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.symlink_to(demo_data)
+    shutil.copytree(demo_data, tmp_path / "other")
+    first, second = tmp_path / "first", tmp_path / "second"
+    for run, data, initial in ((first, elsewhere, ""), (second, tmp_path / "other", str(first))):
+        config = recipe("quick", model="unet", data=str(data), split_unit="slice")
+        split = split_of(config, open_data(data))
+        shutil.copytree(paths.PRETRAINED / "unet", run / "network")
+        files.write_json(run / "network" / "split.json", asdict(split))
+        runs.write_config(run, replace(config, initial=initial), split)
+    held = runs.split(first).test
+    opened = open_data(elsewhere)
+    known = {sample.number for sample in opened[0].samples}
+    for initial in (first, second):
+        assert lineage.seen(str(initial), opened) == known - set(held)
+    shutil.rmtree(first)
+    assert lineage.seen(str(second), opened) == set()
 
 
 def test_whose_slices_the_numbers_of_a_split_are(demo_data: Path, tmp_path: Path):
