@@ -167,7 +167,7 @@ def list_networks() -> tuple[NetworkRef, ...]:
             name=ENSEMBLE, label=LABELS[ENSEMBLE], folder=paths.PRETRAINED, kind="ensemble"
         )
         found.append(both)
-    folders = sorted(paths.runs().glob("*/network"), reverse=True)
+    folders = sorted(paths.runs().glob("[!.]*/network"), reverse=True)
     return (*found, *(_of_run(folder) for folder in folders if _looks_like_one(folder)))
 
 

@@ -257,8 +257,9 @@ def delete(run: Path) -> None:
         if held is None:
             raise RunError(f"run {run.name} is still working: stop it first")
         try:
-            run.rename(run.with_name(f".deleted-{run.name}"))
-            for left in run.parent.glob(".deleted-*"):  # what a kill left of an earlier one, too
+            gone = run.rename(run.with_name(f".deleted-{run.name}"))
+            shutil.rmtree(gone, ignore_errors=True)
+            for left in paths.runs().glob(".deleted-*"):  # by a kill, of an earlier one
                 shutil.rmtree(left, ignore_errors=True)
         finally:
             os.close(held)

@@ -75,6 +75,9 @@ def test_smoothed_lines_lie_over_faint_raw_ones() -> None:
 def test_a_colour_that_was_given_is_kept_before_any_other_is_chosen() -> None:
     kept = {"b-unet": palette.UNET}
     assert charts.colours(["a-unet", "b-unet"], kept)[1] == palette.UNET
+    alone = {"a-unet": palette.UNET, "b-unet": palette.UNET}  # each was watched by itself
+    assert charts.colours(["b-unet", "a-unet"], alone)[0] == palette.UNET
+    assert len(set(charts.colours(["b-unet", "a-unet"], alone))) == 2
     many = [f"{number}-unet" for number in range(12)]
     assert len(set(charts.colours(many))) == 12
 

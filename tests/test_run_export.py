@@ -5,6 +5,8 @@ import io
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from brainseg import run_export, runs
 from brainseg.training.recipes import recipe
 from brainseg.types import Split
@@ -48,3 +50,21 @@ def test_checkpoints_come_along_when_they_are_wanted() -> None:
     run = make_run()
     with run_export.zip_run(run, checkpoints=True) as packed:
         assert f"{run.name}/checkpoint/a.npz" in zipfile.ZipFile(packed).namelist()
+
+
+def test_a_checkpoint_that_the_worker_deletes_meanwhile_is_packed_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, pack = make_run(), run_export._pack
+
+    def and_delete(archive, run_, path, file):
+        for one in ("checkpoint/a.npz", "checkpoint/b.npz", "config.json"):
+            (run / one).unlink(missing_ok=True)
+        pack(archive, run_, path, file)
+
+    (run / "checkpoint" / "b.npz").write_bytes(b"y" * 100)
+    monkeypatch.setattr(run_export, "_pack", and_delete)
+    with run_export.zip_run(run, checkpoints=True) as packed, zipfile.ZipFile(packed) as archive:
+        assert archive.read(f"{run.name}/checkpoint/a.npz") == b"x" * 100
+        assert archive.read(f"{run.name}/checkpoint/b.npz") == b"y" * 100
+        assert f"{run.name}/config.json" not in archive.namelist()

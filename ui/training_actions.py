@@ -124,8 +124,11 @@ def _asked_to_stop(run_id: str, words: str) -> None:
 @st.dialog("Name and note", icon=":material/edit:", on_dismiss="rerun")
 def _name_and_note(run_id: str) -> None:
     st.session_state[training_news.ASKING] = True
-    run = runs.find(run_id)
-    label = runs.label(run)
+    try:
+        label = runs.label(runs.find(run_id))
+    except BrainsegError as error:  # deleted in another tab meanwhile
+        frame.refuse(error)
+        return
     with st.form("train.label", border=False):
         st.text_input("Name", label.title, placeholder=run_id, key=TITLE)
         st.text_area("Note", label.note, key=NOTE)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from brainseg.errors import BrainsegError
 from brainseg.training import estimate, hardware
 from brainseg.training.estimate import Job, Measurement
 from brainseg.training.recipes import RunConfig
@@ -78,11 +79,17 @@ def _end(key: str) -> None:
 
 
 def _begin(key: str, missing: Sequence[RunConfig]) -> None:
+    """Start measuring and draw the screen again, or say why that cannot be."""
     for other, job in list(_jobs().items()):
         if not job.running:  # nobody has asked how it went
             _jobs().pop(other, None)
-    _jobs()[key] = estimate.start(missing)
+    try:
+        _jobs()[key] = estimate.start(missing)
+    except BrainsegError as error:
+        frame.refuse(error)
+        return
     st.session_state[MEASURING] = [*st.session_state.get(MEASURING, ()), key]
+    st.rerun(scope="app")
 
 
 def _again(configs: Sequence[RunConfig], job: Job | None) -> None:
@@ -94,7 +101,6 @@ def _again(configs: Sequence[RunConfig], job: Job | None) -> None:
     if st.button("Measure again", icon=":material/refresh:", type="tertiary",
                  key="train.estimate.again"):  # fmt: skip
         _begin(estimate.key_of(configs), configs)
-        st.rerun(scope="app")
 
 
 def _offer(configs: Sequence[RunConfig], missing: list[RunConfig], job: Job | None) -> None:
@@ -104,7 +110,6 @@ def _offer(configs: Sequence[RunConfig], missing: list[RunConfig], job: Job | No
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Measure how long it takes", icon=":material/timer:", key="train.estimate"):
             _begin(estimate.key_of(configs), missing)
-            st.rerun(scope="app")
         st.caption("Runs a few steps of exactly this in a process of its own: about a minute.")
     if hardware.describe().startswith("CPU"):
         st.caption(

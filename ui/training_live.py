@@ -23,6 +23,7 @@ from ui.training_words import (
     config_of,
     duration,
     name_of,
+    roughly,
     unreadable,
     what_next,
 )
@@ -71,7 +72,7 @@ def _headline(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> N
         share = 1.0 if finishing else watch.share_done(status, at)
         st.progress(share, text=_capital(doing) if doing else _within(status, at))
         left = None if finishing else watch.seconds_left(status, history, at)
-        st.caption(" · ".join(_effort(run, status, history, left)))
+        st.caption(" · ".join(_effort(run, status, history, at, left)))
 
 
 def _sentence(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> str:
@@ -113,15 +114,22 @@ def _within(status: RunStatus, at: watch.Place | None) -> str:
 
 
 def _effort(
-    run: Path, status: RunStatus, history: Sequence[EpochRecord], left: float | None
+    run: Path,
+    status: RunStatus,
+    history: Sequence[EpochRecord],
+    at: watch.Place | None,
+    left: float | None,
 ) -> list[str]:
     began = time.strftime("%H:%M", time.localtime(status.started or status.created))
-    words = [f"{duration(history[-1].elapsed)} trained" if history else f"Began at {began}"]
+    trained = watch.trained_seconds(status, history, at)
+    words = [f"{duration(trained)} trained" if trained else f"Began at {began}"]
     if left is not None:
         until = time.strftime("%H:%M", time.localtime(time.time() + left))
-        words.append(f"at most {duration(left)} left, until {until}")
-    if history:
-        words.append(f"learns {history[-1].slices_per_second:.1f} slices/s")
+        how = f"at most {duration(left)}" if history else f"about {roughly(left)}"
+        words.append(f"{how} left, until {until}")
+    speed = watch.slices_per_second(run, status, history, at)
+    if speed is not None:
+        words.append(f"learns {speed:.1f} slices/s")
     memory = watch.memory_mb(run)
     if memory is not None:
         words.append(f"{memory / 1024:.2f} GB of memory")

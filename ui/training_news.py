@@ -61,7 +61,7 @@ def _state(run_id: str) -> str | None:
 
 
 def _folders() -> tuple[str, ...]:
-    return tuple(sorted(path.parent.name for path in paths.runs().glob("*/config.json")))
+    return tuple(sorted(path.parent.name for path in paths.runs().glob("[!.]*/config.json")))
 
 
 def announce(watched: str | None) -> None:

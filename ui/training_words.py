@@ -20,14 +20,29 @@ BADGES = {
     "lost": (":material/link_off:", "red"),
 }
 NETWORKS = {"unet": "UNet", "resunet": "ResUNet"}
-# A word of a reason, and what mends it; the first that fits is said.
+# Words of a reason that no path has, and what mends it; the first that fits is said.
+_PUT_BACK = "Put the data back where they were, then resume."
 _MENDS = (
     ("disk full", "Make room on the disk, then resume: it goes on from its last checkpoint."),
     ("diverged", "Start again with a smaller learning rate."),
-    ("memory", "Start again with a smaller batch, input side or base; or free memory and resume."),
+    (
+        "out of memory",
+        "Start again with a smaller batch, side or base; or free memory and resume.",
+    ),
     ("validation slices", "Start again with a larger validation share or another seed."),
-    ("data", "Put the data back where they were, then resume."),
-    ("hold slice", "Put the data back where they were, then resume."),
+    ("replace or remove", "Replace it, then resume; without it, start a new training."),
+    ("remove the pair", "Mend it, then resume; without it, start a new training."),
+    *(
+        (words, _PUT_BACK)
+        for words in (
+            "hold slice",
+            "put it back",
+            "put them back",
+            "put the data back",
+            "no dataset folder",
+            "no images folder",
+        )
+    ),
 )
 
 

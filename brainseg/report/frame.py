@@ -23,7 +23,10 @@ def colours(names: Sequence[str], kept: Mapping[str, str] | None = None) -> list
 
     What is kept is served first: laying another run over a picture changes no line in it.
     """
-    held = {name: kept[name] for name in names if kept and name in kept}
+    held: dict[str, str] = {}
+    for name in names:  # two runs may have been watched alone, in the same colour
+        if kept and name in kept and kept[name] not in held.values():
+            held[name] = kept[name]
     spare = [c for c in (*palette.OTHER_RUNS, *_MORE_RUNS) if c != palette.TRUTH]
     for name in names:
         free = [c for c in (palette.of_model(name), *spare) if c not in held.values()]

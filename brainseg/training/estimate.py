@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -53,7 +55,9 @@ class Measurement:
 def key(config: RunConfig) -> str:
     """Return a name for everything that decides the time of a step: settings, machine, version."""
     decisive = {name: value for name, value in config.to_dict().items() if name not in _FREE}
-    named = json.dumps([decisive, hardware.describe(), __version__], sort_keys=True)
+    named = json.dumps(
+        [decisive, hardware.describe(), hardware.backend(), __version__], sort_keys=True
+    )
     return hashlib.sha256(named.encode()).hexdigest()[:20]
 
 
@@ -135,11 +139,12 @@ def start(configs: Sequence[RunConfig]) -> Job:
     for other in configs[1:]:
         words += ["--also", other.model]
     report = paths.cache() / "estimates" / f"{key_of(configs)}.log"
-    report.parent.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"BRAINSEG_HOME": str(paths.home()), "PYTHONUNBUFFERED": "1"}
     search = [str(paths.PACKAGE.parent), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
     try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        scratch = environment["TMPDIR"] = tempfile.mkdtemp(prefix="brainseg-estimate-")
         with report.open("wb") as sink:
             process = subprocess.Popen(
                 [sys.executable, "-m", "brainseg", *words],
@@ -147,6 +152,10 @@ def start(configs: Sequence[RunConfig]) -> Job:
             )  # fmt: skip
     except OSError as error:
         raise RunError(f"no process could be started: {error.strerror}") from error
-    # Waited for even if nobody looks again: else its end would stay in the list of processes.
-    threading.Thread(target=process.wait, daemon=True).start()
+
+    def wait() -> None:  # even if nobody looks again: else its end stays in the list of processes
+        process.wait()
+        shutil.rmtree(scratch, ignore_errors=True)  # a cancelled one cannot do it itself
+
+    threading.Thread(target=wait, daemon=True).start()
     return Job(process=process, report=report, begun=time.monotonic())

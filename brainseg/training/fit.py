@@ -207,7 +207,8 @@ class Trainer:
             logs = self._step(images, masks)
             self._count(logs, masks, time.monotonic() - begun)
             self.average.update((p.epoch - 1) * len(batches) + self.progress.batch)
-            self.reporter.progress(p.epoch, self.progress.batch, len(batches))
+            done = self.progress
+            self.reporter.progress(p.epoch, done.batch, len(batches), done.in_epoch)
 
     def _count(self, logs: Mapping[str, Any], masks: FloatArray, seconds: float) -> None:
         """Add one batch to the sums of the epoch."""

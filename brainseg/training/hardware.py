@@ -46,7 +46,7 @@ class Gpu:
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """Return the NVIDIA GPUs of this machine; empty where there is no ``nvidia-smi``."""
+    """Return the NVIDIA GPUs that are not hidden; empty where there is no ``nvidia-smi``."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return ()
@@ -55,7 +55,11 @@ def gpus() -> tuple[Gpu, ...]:
         told = subprocess.run(asked, capture_output=True, text=True, timeout=_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):
         return ()
-    return tuple(gpu for line in told.stdout.splitlines() if (gpu := read_gpu(line)))
+    found = [read_gpu(line) for line in told.stdout.splitlines()]
+    wanted = visible()
+    if wanted is not None and all(name.isdigit() for name in wanted):  # not by UUID
+        found = [gpu for number, gpu in enumerate(found) if str(number) in wanted]
+    return tuple(gpu for gpu in found if gpu)
 
 
 def read_gpu(line: str) -> Gpu | None:
@@ -86,7 +90,7 @@ def cores() -> int:
 
 
 def describe() -> str:
-    """Return what training will run on, with its memory, in words."""
+    """Return what training will run on, with its memory, in words; of several GPUs all of them."""
     found = _gpu_names()
     if found and visible() != () and backend_gpus() != 0:
         return found
@@ -102,11 +106,12 @@ def unused() -> str:
 
 def _gpu_names() -> str:
     program = shutil.which("nvidia-smi")
-    return _names_told_by(program, int(time.monotonic() / _NAMES_SECONDS)) if program else ""
+    period = int(time.monotonic() / _NAMES_SECONDS)
+    return _names_told_by(program, visible(), period) if program else ""
 
 
 @lru_cache(maxsize=4)
-def _names_told_by(program: str, period: int) -> str:
+def _names_told_by(program: str, wanted: tuple[str, ...] | None, period: int) -> str:
     return " and ".join(f"{gpu.name}, {gpu.memory_mb / 1024:.0f} GB" for gpu in gpus())
 
 

@@ -41,11 +41,14 @@ def claim(run: Path) -> Claim:
         RunError: somebody is at this run, its folder cannot be written, its data are not there
             or have changed since, or the disk is full. Nothing has changed then.
     """
-    _check_data(run)
+    begun = checkpoint.exists(run / "checkpoint")
+    _check_data(run, begun=begun)
     with runs.writing(run):
         lock = _take(run)
     ticket = None
     try:
+        if not begun:  # under the lock: somebody at work may have read other files
+            planning.note_data(run)
         checkpoint.check_room(run, 0)
         with runs.writing(run):
             runs.mend_log(run)
@@ -73,7 +76,7 @@ def _take(run: Path) -> int:
     return lock
 
 
-def _check_data(run: Path) -> None:
+def _check_data(run: Path, *, begun: bool) -> None:
     config = runs.config(run)
     for folder in filter(None, (config.data, config.tumour_free)):
         try:
@@ -83,10 +86,8 @@ def _check_data(run: Path) -> None:
             raise RunError(
                 f"the data of run {run.name} cannot be read: {folder}: {why}; put them back"
             ) from error
-    if checkpoint.exists(run / "checkpoint"):
+    if begun:
         planning.check_same_data(run)
-    else:
-        planning.note_data(run)
 
 
 def launch(config: RunConfig, folder: Path | None = None) -> Path:

@@ -80,11 +80,14 @@ class Reporter:
             self._overwrite("heartbeat", f"{now:020.3f}\n")
             self._last_beat = now
 
-    def progress(self, epoch: int, batch: int, batches: int) -> None:
-        """Say how many batches of the epoch are done, at most once a second and at its end."""
+    def progress(self, epoch: int, batch: int, batches: int, seconds: float) -> None:
+        """Say how many batches of the epoch are done, and in how long.
+
+        At most once a second, and at its end.
+        """
         now = time.monotonic()
         if batch == batches or now - self._last_progress >= _BEAT_SECONDS:
-            self._overwrite("progress", f"{epoch:8d} {batch:8d} {batches:8d}\n")
+            self._overwrite("progress", f"{epoch:8d} {batch:8d} {batches:8d} {seconds:12.1f}\n")
             self._last_progress = now
 
     def _overwrite(self, name: str, line: str) -> None:

@@ -77,17 +77,25 @@ def _asked_to_stop(run: Path) -> bool:
 
 def _train(claimed: Claim, devices: Sequence[queue.Device]) -> int:
     run, before = claimed.run, _out_of_memory_kills()
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "brainseg.training.worker", str(run)],
-        stdin=subprocess.DEVNULL,
-        pass_fds=(claimed.lock, *(device.handle for device in devices)),
-        env=os.environ | _only(devices),
-    )
-    for device in devices:
-        os.close(device.handle)
+    try:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "brainseg.training.worker", str(run)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(claimed.lock, *(device.handle for device in devices)),
+            env=os.environ | _only(devices),
+        )
+    except OSError as error:
+        record(run, "failed", f"no process could be started: {error.strerror}")
+        return 1
+    finally:
+        for device in devices:
+            os.close(device.handle)
     code = worker.wait()
     states = [event for event in runs.events(run) if event["kind"] == "state"]
     if states[-1]["state"] in ("queued", "running"):
+        if -code in _SIGNALS and runs.stop_wish(run) is not None:  # before it could listen to them
+            record(run, "stopped", stopped_by(run))
+            return 0
         record(run, "failed", _how_it_ended(code, before))
         return 1
     return 0 if states[-1]["state"] in ("finished", "stopped") else 1

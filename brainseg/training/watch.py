@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from brainseg import liveness, runs
+from brainseg.errors import BrainsegError
 from brainseg.training import hardware
 from brainseg.training.recipes import RunConfig
 from brainseg.types import EpochRecord, RunStatus
 
 _PREVIEWS = 4  # slices, as ``fit.PREVIEWS``
 _RECENT = 5  # epochs; the first one also compiles the network
+_ENOUGH_BATCHES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where in an epoch a run is: ``batch`` of ``batches`` are done; then it validates."""
+    """Where in an epoch a run is: ``batch`` of ``batches`` are done; then it validates.
+
+    ``seconds`` is how long the epoch was trained until then.
+    """
 
     epoch: int
     batch: int
     batches: int
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +48,12 @@ class Patience:
 def place(run: Path) -> Place | None:
     """Return where in its epoch a run is, or None where it has not said."""
     try:
-        epoch, batch, batches = map(int, (run / "progress").read_text().split())
+        *numbers, seconds = (run / "progress").read_text().split()
+        epoch, batch, batches = map(int, numbers)
+        at = Place(epoch=epoch, batch=batch, batches=batches, seconds=float(seconds))
     except (OSError, ValueError):
         return None
-    return Place(epoch=epoch, batch=batch, batches=batches) if 0 <= batch <= batches else None
+    return at if 0 <= batch <= batches else None
 
 
 def share_done(status: RunStatus, at: Place | None) -> float:
@@ -58,11 +67,37 @@ def share_done(status: RunStatus, at: Place | None) -> float:
 def seconds_left(
     status: RunStatus, history: Sequence[EpochRecord], at: Place | None = None
 ) -> float | None:
-    """Return the seconds that the epochs left would take, None while nothing is to be trained."""
-    if status.state != "running" or not history:
+    """Return the seconds that the epochs left would take, None where nobody knows.
+
+    In the first epoch that is told by its batches, of which the first compiles the network.
+    """
+    if status.state != "running":
         return None
-    usual = statistics.median(record.seconds for record in history[-_RECENT:])
+    if history:
+        usual = statistics.median(record.seconds for record in history[-_RECENT:])
+    elif at is not None and at.batch >= _ENOUGH_BATCHES:
+        usual = at.seconds / at.batch * at.batches
+    else:
+        return None
     return (1.0 - share_done(status, at)) * status.epochs * usual
+
+
+def trained_seconds(
+    status: RunStatus, history: Sequence[EpochRecord], at: Place | None = None
+) -> float:
+    """Return how long the run has trained, with the epoch under way."""
+    done = history[-1].elapsed if history else 0.0
+    return done + (at.seconds if at is not None and at.epoch == status.epoch + 1 else 0.0)
+
+
+def slices_per_second(
+    run: Path, status: RunStatus, history: Sequence[EpochRecord], at: Place | None = None
+) -> float | None:
+    """Return how fast the epoch under way is trained, or the last one; None where nobody knows."""
+    if at is not None and at.epoch == status.epoch + 1 and at.batch >= _ENOUGH_BATCHES:
+        with suppress(BrainsegError):
+            return runs.config(run).batch_size * at.batch / max(at.seconds, 1e-3)
+    return history[-1].slices_per_second if history else None
 
 
 def patience(config: RunConfig, history: Sequence[EpochRecord]) -> Patience | None:

@@ -34,8 +34,7 @@ def work(run: Path) -> int:
         _keep_log(run)
         me = liveness.identify(os.getpid())
         files.write_json(run / "process.json", me.to_dict() if me else {})
-        with (run / ".reserve").open("wb") as reserve:
-            os.posix_fallocate(reserve.fileno(), 0, _RESERVE_BYTES)
+        (run / ".reserve").write_bytes(bytes(_RESERVE_BYTES))
         done = _train(run)
     except Exception as error:
         with suppress(OSError):

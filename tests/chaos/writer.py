@@ -1,6 +1,6 @@
 """The write path of a worker without a network: ``python writer.py RUN EPOCHS``.
 
-It commits best and latest checkpoint, previews and the log line of each epoch in the order of
+It commits best checkpoint, previews, latest checkpoint and log line of each epoch in the order of
 ``Trainer``, and goes on from what it finds. The weights of an epoch are its number.
 """
 
@@ -41,9 +41,9 @@ def main(run: Path, epochs: int) -> None:
         weights = {"model/000": np.full(SHAPE, epoch, np.float32)}
         state = {"epoch": epoch, "batch": 0, "record": asdict(record_of(epoch))}
         checkpoint.commit(folder, weights, state, pointer=checkpoint.BEST)
-        checkpoint.commit(folder, weights, state, pointer=checkpoint.LATEST)
         (run / "previews").mkdir(exist_ok=True)
         files.write_bytes(run / "previews" / f"epoch-{epoch:05d}-0.webp", b"picture" * 50)
+        checkpoint.commit(folder, weights, state, pointer=checkpoint.LATEST)
         log(run, record_of(epoch))
 
 

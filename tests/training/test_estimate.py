@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from brainseg import cli
+from brainseg.errors import RunError
 from brainseg.training import estimate
 from brainseg.training.recipes import recipe
 
@@ -37,6 +40,43 @@ def test_the_verb_measures_both_networks_and_remembers(
 
 def test_nothing_is_known_before_it_is_measured() -> None:
     assert estimate.known(recipe("quick", model="unet", data="x")) is None
+
+
+def test_another_backend_is_measured_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = recipe("quick", model="unet", data="x")
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    before = estimate.key(config)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert estimate.key(config) != before
+
+
+def test_a_cancelled_measuring_leaves_nothing_where_files_are_put_for_a_while(
+    demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    slow = tmp_path / "slow"
+    slow.write_text('#!/bin/sh\ntouch "$TMPDIR/checkpoint"\nexec sleep 60\n')
+    slow.chmod(0o755)
+    monkeypatch.setattr(estimate.sys, "executable", str(slow))
+    job = estimate.start([recipe("quick", model="unet", data=str(demo_data))])
+    _until(lambda: list(tmp_path.glob("brainseg-estimate-*/checkpoint")))
+    job.cancel()
+    _until(lambda: not list(tmp_path.glob("brainseg-estimate-*")))
+
+
+def _until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_no_room_for_the_measuring_is_one_sentence(
+    demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(RunError, match="no process could be started: No such file"):
+        estimate.start([recipe("quick", model="unet", data=str(demo_data))])
 
 
 def test_the_process_is_asked_for_exactly_these_settings(

@@ -43,6 +43,22 @@ def test_another_backend_gets_the_same_network_from_a_process_of_its_own(
             np.testing.assert_array_equal(theirs[key], ours[key])
 
 
+def test_the_last_epoch_is_asked_of_that_process_too(
+    trained: tuple[Path, keras.Model], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    run, model = trained
+    told = tmp_path / "told"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$@" >> {told}\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(sys, "executable", str(python))
+    finish.export_best(run, model, None)
+    finish.export_best(run, model, None, last=True)
+    best, last = told.read_text().splitlines()
+    assert last == f"{best} --last"
+
+
 def test_without_tensorflow_it_says_what_to_do(
     trained: tuple[Path, keras.Model], monkeypatch: pytest.MonkeyPatch
 ):

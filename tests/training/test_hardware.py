@@ -63,6 +63,18 @@ def test_what_the_driver_says_is_what_training_runs_on(
     assert hardware.unused() == ""
 
 
+def test_only_the_gpus_that_are_not_hidden_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, monkeypatch, "echo 'A, 40960, 1, 87'; echo 'B, 81920, 2, 5'")
+    backend(tmp_path, monkeypatch, SEES)
+    assert hardware.describe() == "A, 40 GB and B, 80 GB"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert hardware.describe() == "B, 80 GB"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-5f")  # which one that is the list does not say
+    assert [gpu.name for gpu in hardware.gpus()] == ["A", "B"]
+
+
 def test_a_driver_that_fails_means_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, monkeypatch, "exit 9")
     assert hardware.gpus() == ()

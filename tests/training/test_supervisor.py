@@ -44,6 +44,42 @@ def test_how_a_worker_ended_is_said(
     assert supervisor._how_it_ended(code, kills[0]) == said
 
 
+@pytest.mark.parametrize(
+    ("script", "state", "reason"),
+    [
+        ('echo SIGINT > "$3/stop"; kill -INT $$', "stopped", "stopped by you"),
+        ('echo SIGTERM > "$3/stop"; kill -TERM $$', "stopped", "stopped by signal SIGTERM"),
+        ("kill -TERM $$", "failed", "killed (signal 15, SIGTERM)"),
+        ('echo SIGTERM > "$3/stop"; exit 3', "failed", "failed with exit code 3"),
+    ],
+)
+def test_a_stop_that_kills_the_worker_before_it_can_listen_is_a_stop(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    script: str, state: str, reason: str,
+) -> None:  # fmt: skip
+    worker = tmp_path / "worker"
+    worker.write_text(f"#!/bin/sh\n{script}\n")
+    worker.chmod(0o755)
+    monkeypatch.setattr(supervisor.sys, "executable", str(worker))
+    claimed = process.claim(run)
+    supervisor._train(claimed, ())
+    os.close(claimed.lock)
+    assert (runs.status(run).state, runs.status(run).reason) == (state, reason)
+
+
+def test_no_process_for_the_worker_is_a_failure_with_its_reason(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor.sys, "executable", "/nowhere/python")
+    claimed = process.claim(run)
+    assert supervisor._train(claimed, ()) == 1
+    os.close(claimed.lock)
+    status = runs.status(run)
+    assert (status.state, status.reason) == (
+        "failed", "no process could be started: No such file or directory",
+    )  # fmt: skip
+
+
 def test_the_worker_sees_the_gpus_of_its_run_and_no_other():
     gpus = [queue.Device(name=name, handle=-1) for name in ("gpu-1", "gpu-GPU-5f", "cpu")]
     assert supervisor._only(gpus[:1]) == {"CUDA_VISIBLE_DEVICES": "1"}

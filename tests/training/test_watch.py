@@ -9,8 +9,9 @@ import pytest
 from brainseg import files, liveness, runs
 from brainseg.training import watch
 from brainseg.training.recipes import recipe
-from brainseg.types import EpochRecord, RunStatus
+from brainseg.types import EpochRecord, RunStatus, Split
 
+SPLIT = Split(train=(0,), val=(1,), test=(2,), seed=0, unit="slice")
 STATUS = RunStatus(
     run_id="a", state="running", reason=None, epoch=2, epochs=12, created=0.0, started=0.0,
     updated=0.0, best_epoch=1, best_dice=0.1,
@@ -34,6 +35,24 @@ def test_time_left_comes_from_the_last_epochs_and_shrinks_within_one() -> None:
     assert watch.seconds_left(STATUS, records(2), half) == pytest.approx(9.5 * 2.0)
 
 
+def test_in_the_first_epoch_it_comes_from_the_batches() -> None:
+    first = replace(STATUS, epoch=0)
+    at = watch.Place(epoch=1, batch=5, batches=10, seconds=20.0)
+    assert watch.seconds_left(first, (), at) == pytest.approx(11.5 * 40.0)
+    assert watch.seconds_left(first, (), replace(at, batch=1)) is None
+    assert watch.trained_seconds(first, (), at) == 20.0
+    assert watch.trained_seconds(STATUS, records(2), replace(at, epoch=3)) == 24.0
+    assert watch.trained_seconds(STATUS, records(2), at) == 4.0
+
+
+def test_the_speed_is_that_of_the_epoch_under_way() -> None:
+    run = runs.create(recipe("quick", model="unet", data="x", batch_size=8), SPLIT)
+    at = watch.Place(epoch=3, batch=5, batches=10, seconds=20.0)
+    assert watch.slices_per_second(run, STATUS, records(2), at) == pytest.approx(2.0)
+    assert watch.slices_per_second(run, STATUS, records(2)) == 1.0
+    assert watch.slices_per_second(run, STATUS, ()) is None
+
+
 def test_nobody_knows_the_time_left_before_the_first_epoch_or_from_the_stop_on() -> None:
     assert watch.seconds_left(STATUS, ()) is None
     for state in ("stopping", "finished"):
@@ -52,7 +71,7 @@ def test_patience_counts_the_epochs_since_the_best() -> None:
     assert watch.patience(replace(config, patience=0), records(4)) is None
 
 
-@pytest.mark.parametrize("text", ["", "3", "3 x 4", "3 9 4"])
+@pytest.mark.parametrize("text", ["", "3", "3 4 10", "3 x 4 1", "3 9 4 1"])
 def test_a_damaged_place_is_no_place(tmp_path: Path, text: str) -> None:
     (tmp_path / "progress").write_text(text)
     assert watch.place(tmp_path) is None
@@ -61,8 +80,8 @@ def test_a_damaged_place_is_no_place(tmp_path: Path, text: str) -> None:
 def test_the_place_is_what_the_reporter_wrote(tmp_path: Path) -> None:
     from brainseg.training.reporter import Reporter
 
-    Reporter(tmp_path, "unet").progress(3, 4, 10)
-    assert watch.place(tmp_path) == watch.Place(epoch=3, batch=4, batches=10)
+    Reporter(tmp_path, "unet").progress(3, 4, 10, 61.27)
+    assert watch.place(tmp_path) == watch.Place(epoch=3, batch=4, batches=10, seconds=61.3)
 
 
 def test_memory_is_that_of_the_named_process_and_of_no_other(tmp_path: Path) -> None:

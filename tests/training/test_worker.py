@@ -245,6 +245,19 @@ def test_a_resume_on_data_that_changed_is_refused(begun: Path, tmp_path: Path, c
         process.claim(begun)
 
 
+def test_a_start_that_is_refused_keeps_what_the_run_began_with(begun: Path, tmp_path: Path):
+    shutil.rmtree(begun / "checkpoint")
+    claimed = process.claim(begun)  # at work in its first epoch
+    known = runs.facts(begun)
+    first, second, *_ = sorted((tmp_path / "data" / "images").iterdir())
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(RunError, match="already being worked on"):
+        process.claim(begun)
+    assert runs.facts(begun) == known
+    claimed.ticket.give_back()
+    os.close(claimed.lock)
+
+
 def test_data_that_are_mended_before_the_first_checkpoint_are_those_of_the_run(
     begun: Path, tmp_path: Path
 ):
