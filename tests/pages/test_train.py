@@ -505,7 +505,7 @@ def test_a_running_run_says_where_it_is_and_how_patient_it_still_is(
     demo: Path, alone: Open, at_work: None, text_of: Callable[[AppTest], str]
 ) -> None:
     run = make_run("unet", 5, "running", patience=6)
-    (run / "progress").write_text("6 3 10\n")
+    (run / "progress").write_text("6 3 10 4.5\n")
     app = alone("train")
     assert not app.exception
     bars = [bar.proto.text for bar in app.get("progress")]
