@@ -32,7 +32,8 @@ def predict_files(
 ) -> list[dict[str, Any]]:
     """Write ``<stem>_<model>_mask.png`` for every slice of every scan and return a row for each.
 
-    A volume's slices are numbered: ``<stem>_012_<model>_mask.png``. Files that together form a
+    A volume's slices are numbered: ``<stem>_012_<model>_mask.png``; scans or networks of one name
+    are told apart by ``-2``, ``-3`` behind it. Files that together form a
     DICOM series are read as one volume. Whether a slice looks like a head is said by the shipped
     networks (``brainseg.upload_gate``).
 
@@ -58,11 +59,12 @@ def predict_files(
         )
         for name in models
     }
-    volumes = _volumes(scans)
+    stems, volumes = zip(*_volumes(scans), strict=True) if scans else ((), ())
+    labels = dict(zip(segmenters, _apart([Path(name).name for name in segmenters]), strict=True))
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     door = UploadGate(segmenters, precision=precision)
-    for stem, volume in volumes:
+    for stem, volume in zip(_apart(stems), volumes, strict=True):
         of_model: dict[str, list[dict[str, Any]]] = {name: [] for name in segmenters}
         for index in range(volume.depth):
             scan = volume.slice(index)
@@ -70,7 +72,7 @@ def predict_files(
             verdict = door.judge(scan, answers)
             part = f"{stem}_{index:03d}" if volume.depth > 1 else stem
             for name, answer in answers.items():
-                path = out / f"{part}_{Path(name).name}_mask.png"
+                path = out / f"{part}_{labels[name]}_mask.png"
                 level = segmenters[name].threshold
                 mask = answer.mask(level).astype(np.uint8) * 255
                 files.write_bytes(path, overlay.encode(mask, ".png"))
@@ -93,6 +95,15 @@ def predict_files(
                 )
         rows += [row for part_of in of_model.values() for row in part_of]
     return rows
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """Number those names that came before, so that no file is written over."""
+    found: list[str] = []
+    for name in names:
+        told = [name, *(f"{name}-{number}" for number in range(2, len(names) + 1))]
+        found.append(next(one for one in told if one not in found))
+    return found
 
 
 def _stem(path: Path) -> str:

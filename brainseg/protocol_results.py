@@ -142,6 +142,13 @@ def _document_of(protocol: str, rows: Rows, out: Path, *, complete: bool) -> dic
         for arm, both in pairs.items()
         if len(both) == 2
     }
+    if protocol == "document":
+        leaking, clean = (pairs.get(arm, {}) for arm in protocols.LEAK)
+        found["by slice less by patient"] = {
+            network: asdict(summary.compare(leaking[network], clean[network]))
+            for network in networks
+            if network in leaking and network in clean
+        }
     return found
 
 

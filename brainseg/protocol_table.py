@@ -38,6 +38,10 @@ def table(found: dict[str, Any]) -> str:
         lines += ["", f"Not measured by this protocol: {'; '.join(missing)}."]
     for arm, tests in found["unet less resunet"].items():
         lines += ["", f"UNet less ResUNet, {arm}: {compared(tests)}."]
+    for network, tests in found.get("by slice less by patient", {}).items():
+        shared = f"the {tests['by_slice']['pairs']} slices that both were tested on"
+        lines += ["", f"{network}, our recipe, by slice less by patient, on {shared}: "
+                      f"{compared(tests)}."]  # fmt: skip
     return "\n".join(lines)
 
 

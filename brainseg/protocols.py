@@ -26,6 +26,7 @@ NETWORKS = ("unet", "resunet")
 TRAINED_FOLDS = (0, 1, 2)
 REPORTED_FOLD = 3
 OF_SIZE = ("size", "base", "depth", "epochs", "batch_size", "precision", "threads", "seed")
+LEAK = ("reference-by-slice", "reference-by-patient")  # of ``document``: they differ in the split
 Tell = Callable[[str], None]
 
 

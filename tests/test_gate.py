@@ -199,6 +199,8 @@ def test_a_prediction_that_is_there_is_not_made_again() -> None:
 def test_values_that_are_not_finite_are_refused() -> None:
     with pytest.raises(ScanError, match="not finite"):
         gate.judge(Scan(pixels=np.full((90, 90), np.inf, np.float32)), Teller())
+    with pytest.raises(ScanError, match="one grey image"):
+        gate.judge(Scan(pixels=np.zeros((0, 90), np.float32)), Teller())
 
 
 def test_demo_heads_pass_in_every_symmetry(shipped: Segmenter, demo_data: Path) -> None:

@@ -101,10 +101,18 @@ def test_logits_are_of_the_images_as_they_lie(by_row):
     assert plain.turns(images).tolist() == [0, 0]
 
 
-def test_training_shows_slices_as_prediction_will(demo_data: Path):
+@pytest.mark.parametrize("settings", [{}, {"augment": "none", "tumour_free": "healthy"}])
+def test_training_shows_slices_as_prediction_will(
+    demo_data: Path, tmp_path: Path, settings: dict[str, str]
+):
+    """Also without augmentation, where tumour-free slices that lie otherwise would tell a label."""
     numbers = tuple(sample.number for sample in read_catalog(demo_data).samples)
+    if "tumour_free" in settings:
+        shutil.copytree(demo_data / "images", tmp_path / "healthy" / "images")
+        settings = {**settings, "tumour_free": str(tmp_path / "healthy")}
     split = Split(train=numbers[:-4], val=numbers[-4:], test=(), seed=0, unit="slice")
-    config = recipe("quick", model="unet", data=str(demo_data), size=64)
+    config = recipe("quick", model="unet", data=str(demo_data), size=64, **settings)
+    assert config.upright
     found = load_data(config, split).data
     images = found.images[..., np.newaxis] / np.float32(255)
     assert (orientation.quarter_turns(images) == 0).all()

@@ -163,12 +163,21 @@ def test_the_document_protocol_ends_with_both_dices_of_every_arm(
         assert run["summary"]["dice"] is not None
     same = found["unet less resunet"]["document-by-slice"]["by_slice"]
     assert same["difference"] == 0  # one network stands in for both
+    tested = [
+        {case.number for case in runs.evaluation(tmp_path / "o" / f"unet-{arm}").cases}
+        for arm in ("reference-by-slice", "reference-by-patient")
+    ]
+    leak = found["by slice less by patient"]["unet"]["by_slice"]
+    assert leak["difference"] == 0
+    assert 0 < leak["pairs"] <= len(set.intersection(*tested))
     assert cli.main(words) == 0
     table = capsys.readouterr().out
     assert "batch Dice" in table
     arms = ("document-by-slice", "reference-by-slice", "reference-by-patient")
     assert table.startswith("| score | unet-document-by-slice | ")
     assert all(f"UNet less ResUNet, {arm}: " in table for arm in arms)
+    said = f"resunet, our recipe, by slice less by patient, on the {leak['pairs']} slices that"
+    assert said in table
     assert "Not measured by this protocol: " in table
     assert len(trained) == 6
 

@@ -18,7 +18,7 @@ from brainseg.inference import Segmenter, load
 
 @pytest.fixture
 def hand(tmp_path: Path) -> Path:
-    """A painted hand that UNet alone takes for a head."""
+    """A painted hand."""
     path = tmp_path / "hand.png"
     cv2.imwrite(str(path), not_heads.hand(np.random.default_rng(0)).astype(np.uint8))
     return path
@@ -32,6 +32,20 @@ def own(tmp_path: Path) -> Path:
     gate.write(folder / networks.GATE, replace(statistics, limit=99.0))
     networks.seal(folder)
     return folder
+
+
+def test_files_of_one_name_are_told_apart(demo_data: Path, own: Path, tmp_path: Path) -> None:
+    scan = read_catalog(demo_data).samples[0].image
+    for name in ("a", "b"):
+        shutil.copytree(own, tmp_path / name / "network")
+        shutil.copy(scan, tmp_path / name / "1.png")
+    models = [str(tmp_path / name / "network") for name in ("a", "b")]
+    scans = [tmp_path / name / "1.png" for name in ("a", "b")]
+    rows = predict.predict_files(models, scans, tmp_path / "out")
+    assert [Path(row["mask"]).name for row in rows] == [
+        "1_network_mask.png", "1_network-2_mask.png",
+        "1-2_network_mask.png", "1-2_network-2_mask.png",
+    ]  # fmt: skip
 
 
 def warnings(models: list[str], scan: Path, out: Path) -> list[str | None]:
