@@ -47,6 +47,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "augment-half-as-strong": {"augment_strength": 0.5},
     "loss-dice": {"loss": "dice"},
     "loss-dice-batch": {"loss": "dice_batch"},
+    "loss-ce": {"loss": "ce"},
     "bn-momentum-0.99": {"bn_momentum": 0.99},
     "norm-group": {"norm": "group"},
     "deep-supervision": {"deep_supervision": True},
@@ -180,18 +181,28 @@ def _name(model: str, variant: str, seed: int) -> str:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """One line a variant and seed, beside the baseline of the same seed."""
+    """One line a variant and seed, beside the baseline of the same seed.
+
+    Rows of two tables that were put together may say of which network and machine they are:
+    rounding alone moves a training, so each has the baselines of its own.
+    """
     lines = [
-        "| variant | change | seed | Dice | less baseline of the seed, 95 % | glioma | misses "
-        "| tumour-free painted | parameters | core-seconds |",
-        "|---" * 10 + "|",
+        "| variant | change | machine | seed | Dice | less baseline of the seed, 95 % | glioma "
+        "| misses | tumour-free painted | parameters | core-seconds |",
+        "|---" * 11 + "|",
     ]
     names = list(dict.fromkeys(row["variant"] for row in rows))
-    for row in sorted(rows, key=lambda row: (names.index(row["variant"]), row["seed"])):
+
+    def place(row: dict[str, Any]) -> tuple[Any, ...]:
+        of = protocols.NETWORKS.index(row["model"])
+        return of, names.index(row["variant"]), row.get("machine", 1), row["seed"]
+
+    for row in sorted(rows, key=place):
         change = ", ".join(f"{k} {v or 'off'}" for k, v in row["change"].items())
         cells = [
-            f"`{row['variant']}`",
+            f"`{row['variant']}`" + (", ResUNet" if row["model"] == "resunet" else ""),
             change or "-",
+            str(row.get("machine", 1)),
             str(row["seed"]),
             _number(row["dice"]),
             "-" if row["variant"] == "baseline" else _difference(row["less_baseline"]),

@@ -169,7 +169,7 @@ def _options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--threshold", type=float, help="of the probability (default: its own)")
     verb.add_argument(
         "--average", choices=("none", "symmetries"), default="none",
-        help="symmetries: mean over eight turned and mirrored views (8 times the work)",
+        help="symmetries: mean over eight views of the slice (about 4 times the time)",
     )  # fmt: skip
     verb.add_argument(
         "--smallest", type=float, default=0.0, metavar="SHARE",

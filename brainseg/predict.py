@@ -42,7 +42,7 @@ def predict_files(
         scans: the files.
         out: folder of the masks.
         threshold: of the probability; by default each network's own, or 0.5 when averaged.
-        symmetries: average over eight turned and mirrored views.
+        symmetries: average over eight views of the slice (see ``brainseg.views``).
         smallest: drop connected parts smaller than this share of the slice.
         precision: ``"f32"`` or the faster ``"bf16"``; None as ``networks.precision`` says.
 

@@ -1,7 +1,7 @@
 """The gate before files that are predicted: the shipped networks look at them, whatever is asked.
 
-Whether a picture shows a head does not depend on the network that was chosen, and the two shipped
-ones together let fewer other pictures pass than either alone (docs/MODEL_CARD.md).
+Whether a picture shows a head does not depend on the network that was chosen, and a mean of two
+opinions is steadier than either (docs/MODEL_CARD.md).
 """
 
 from __future__ import annotations

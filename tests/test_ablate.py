@@ -57,15 +57,26 @@ def test_the_table_has_a_line_a_seed_and_shows_what_is_undefined_as_a_dash(tmp_p
     planned = ablate.planned_runs(options)
     rows = [_row(one, d) for one, d in zip(planned, (0.5, 0.7, 0.6, 0.9), strict=True)]
     lines = ablate.table(rows[::-1]).splitlines()
-    assert [line.split(" | ")[0:3] for line in lines[2:]] == [
-        ["| `loss-dice`", "loss dice", "0"], ["| `loss-dice`", "loss dice", "1"],
-        ["| `baseline`", "-", "0"], ["| `baseline`", "-", "1"],
+    assert [line.split(" | ")[0:4] for line in lines[2:]] == [
+        ["| `loss-dice`", "loss dice", "1", "0"], ["| `loss-dice`", "loss dice", "1", "1"],
+        ["| `baseline`", "-", "1", "0"], ["| `baseline`", "-", "1", "1"],
     ]  # fmt: skip
-    assert lines[2].split(" | ")[3:8] == [
+    assert lines[2].split(" | ")[4:9] == [
         "0.600", "+0.100 (-0.100 to +0.200)", "0.300", "0.100", "-",
     ]  # fmt: skip
-    assert lines[4].split(" | ")[4] == "-"
+    assert lines[4].split(" | ")[5] == "-"
     assert all(line.count("|") == lines[0].count("|") for line in lines)
+
+
+def test_rows_of_another_machine_or_network_stand_together(tmp_path: Path):
+    options = ablate.parse(_words(tmp_path, "--only", "baseline", "loss-dice"))
+    rows = [_row(one, 0.5) for one in ablate.planned_runs(options)]
+    rows += [row | {"machine": 2} for row in rows] + [rows[0] | {"model": "resunet"}]
+    lines = ablate.table(rows).splitlines()
+    assert [line.split(" | ")[0:3:2] for line in lines[2:]] == [
+        ["| `baseline`", "1"], ["| `baseline`", "2"],
+        ["| `loss-dice`", "1"], ["| `loss-dice`", "2"], ["| `baseline`, ResUNet", "1"],
+    ]  # fmt: skip
 
 
 def test_a_variant_that_came_before_its_baseline_is_compared_once_that_is_there(

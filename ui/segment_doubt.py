@@ -53,8 +53,8 @@ def show(study: Study, found: Sequence[Finding], look: Look) -> None:
         st.markdown("\n".join(f"- {line}" for line in lines))
         st.toggle(
             "Compute the uncertainty of this slice", key="segment.uncertainty", bind="query-params",
-            help="Entropy of the mean over the eight turned and mirrored views, 0 to 1. Then "
-            "choose Heat: uncertainty above the pictures.",
+            help="Entropy of the mean over eight views of the slice (mirrored, tilted, enlarged), "
+            "0 to 1. Then choose Heat: uncertainty above the pictures.",
         )  # fmt: skip
 
 
