@@ -10,8 +10,9 @@ import pytest
 
 from brainseg import cli, files, networks, paths, runs
 from brainseg.commands.training import configuration
-from brainseg.data.catalog import TUMOUR_FREE_FIRST
+from brainseg.data.catalog import TUMOUR_FREE_FIRST, read_scan
 from brainseg.errors import ConfigError, NetworkError
+from brainseg.inference import load
 from brainseg.training import lineage, planning
 from brainseg.training.planning import new_run, open_data, split_of
 from brainseg.training.prepare import start_weights
@@ -48,6 +49,18 @@ def test_its_weights_are_what_the_training_begins_with(demo_data: Path):
     now = [keras.ops.convert_to_numpy(v) for v in model.variables]
     for one, other in zip(now, kept, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_shipped_network_becomes_one_of_ones_own(demo_data: Path):
+    words = ["--data", str(demo_data), "--model", "unet", "--from", "unet", "--recipe", "quick"]
+    words += ["--size", "32", "--epochs", "1", "--threads", "1"]
+    assert cli.main(["train", *words]) == 0
+    (run,) = [runs.find(status.run_id) for status in runs.list_runs()]
+    tuned = load(run.name)
+    assert tuned.config.base == networks.read_network(paths.PRETRAINED / "unet").base
+    scan = read_scan(open_data(demo_data)[0].samples[0])
+    assert tuned.predict(scan).probability.shape == scan.pixels.shape
+    assert runs.evaluation(run).model == run.name
 
 
 @pytest.mark.parametrize(
