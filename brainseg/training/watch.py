@@ -16,7 +16,7 @@ from brainseg.types import EpochRecord, RunStatus
 
 _PREVIEWS = 4  # slices, as ``fit.PREVIEWS``
 _RECENT = 5  # epochs; the first one also compiles the network
-_ENOUGH_BATCHES = 5
+_ENOUGH_BATCHES = 20  # of which the first compiles, in seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

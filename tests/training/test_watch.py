@@ -37,7 +37,7 @@ def test_time_left_comes_from_the_last_epochs_and_shrinks_within_one() -> None:
 
 def test_in_the_first_epoch_it_comes_from_the_batches() -> None:
     first = replace(STATUS, epoch=0)
-    at = watch.Place(epoch=1, batch=5, batches=10, seconds=20.0)
+    at = watch.Place(epoch=1, batch=20, batches=40, seconds=20.0)
     assert watch.seconds_left(first, (), at) == pytest.approx(11.5 * 40.0)
     assert watch.seconds_left(first, (), replace(at, batch=1)) is None
     assert watch.trained_seconds(first, (), at) == 20.0
@@ -47,7 +47,7 @@ def test_in_the_first_epoch_it_comes_from_the_batches() -> None:
 
 def test_the_speed_is_that_of_the_epoch_under_way() -> None:
     run = runs.create(recipe("quick", model="unet", data="x", batch_size=8), SPLIT)
-    at = watch.Place(epoch=3, batch=5, batches=10, seconds=20.0)
+    at = watch.Place(epoch=3, batch=20, batches=40, seconds=80.0)
     assert watch.slices_per_second(run, STATUS, records(2), at) == pytest.approx(2.0)
     assert watch.slices_per_second(run, STATUS, records(2)) == 1.0
     assert watch.slices_per_second(run, STATUS, ()) is None
