@@ -49,7 +49,11 @@ def test_f24_a_long_training_does_not_grow(make_run: MakeRun, tell: Tell, full: 
     process.start(run)
     wait(lambda: len(epochs_of(run)) >= 20)
     worker = psutil.Process(runs.process_of(run).pid)
-    grown = grows(worker, minutes, lambda: runs.history(run))
+    try:
+        grown = grows(worker, minutes, lambda: runs.history(run))
+    except psutil.NoSuchProcess:
+        status = runs.status(run)
+        pytest.fail(f"the training ended at epoch {status.epoch}, {status.state}: {status.reason}")
     epochs = len(epochs_of(run))
     runs.request_stop(run, now=True)
     wait(lambda: not runs.is_locked(run), 60)
