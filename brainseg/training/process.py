@@ -42,15 +42,20 @@ def claim(run: Path) -> Claim:
             or have changed since, or the disk is full. Nothing has changed then.
     """
     begun = checkpoint.exists(run / "checkpoint")
-    _check_data(run, begun=begun)
+    _check_folders(run)
+    if begun:
+        planning.check_same_data(run)
     with runs.writing(run):
         lock = _take(run)
     ticket = None
     try:
-        if not begun:  # under the lock: somebody at work may have read other files
-            planning.note_data(run)
         checkpoint.check_room(run, 0)
         with runs.writing(run):
+            if not begun:  # under the lock: somebody at work may have read other files
+                if checkpoint.exists(run / "checkpoint"):
+                    planning.check_same_data(run)
+                else:
+                    planning.note_data(run)
             runs.mend_log(run)
             files.sweep(run)
             for left in ("stop", "progress"):  # of an earlier life
@@ -76,7 +81,7 @@ def _take(run: Path) -> int:
     return lock
 
 
-def _check_data(run: Path, *, begun: bool) -> None:
+def _check_folders(run: Path) -> None:
     config = runs.config(run)
     for folder in filter(None, (config.data, config.tumour_free)):
         try:
@@ -86,8 +91,6 @@ def _check_data(run: Path, *, begun: bool) -> None:
             raise RunError(
                 f"the data of run {run.name} cannot be read: {folder}: {why}; put them back"
             ) from error
-    if begun:
-        planning.check_same_data(run)
 
 
 def launch(config: RunConfig, folder: Path | None = None) -> Path:
