@@ -27,17 +27,19 @@ def _jobs() -> dict[str, Job]:
 
 def show(configs: Sequence[RunConfig], split: Split) -> None:
     """Say what training runs on here and how long it would take, or offer to measure it."""
-    st.markdown(f":material/memory: Trains on {frame.plain(hardware.describe())}.")
+    found = frame.plain(hardware.describe())
+    one_of = "one of " if " and " in found and not configs[0].mirrored else ""
+    st.markdown(f":material/memory: Trains on {one_of}{found}.")
     _say_what_is_unused()
-    found = {config: told for config in configs if (told := estimate.known(config)) is not None}
+    known = {config: told for config in configs if (told := estimate.known(config)) is not None}
     job = _jobs().get(estimate.key_of(configs))
     if job is not None and job.running:
         st.fragment(_watch, run_every=1)(configs)
-    elif len(found) < len(configs):
-        _offer(configs, [config for config in configs if config not in found], job)
+    elif len(known) < len(configs):
+        _offer(configs, [config for config in configs if config not in known], job)
     else:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(":material/timer: " + sentence(found, split), width="stretch")
+            st.markdown(":material/timer: " + sentence(known, split), width="stretch")
             _again(configs, job)
 
 

@@ -146,6 +146,13 @@ def test_a_gpu_that_the_backend_cannot_use_is_named_and_no_choice_depends_on_it(
     assert "train.quick.mirrored" not in [toggle.key for toggle in app.toggle]
 
 
+def test_of_several_gpus_a_run_takes_one(
+    demo: Path, alone: Open, monkeypatch: pytest.MonkeyPatch, text_of: Callable[[AppTest], str]
+) -> None:
+    monkeypatch.setattr(hardware, "describe", lambda: "A, 40 GB and B, 80 GB")
+    assert "Trains on one of A, 40 GB and B, 80 GB" in text_of(alone("train"))
+
+
 def test_tuning_starts_from_trained_weights_in_smaller_steps(
     demo: Path, networks: Path, alone: Open
 ) -> None:
