@@ -59,12 +59,13 @@ def predict_files(
         )
         for name in models
     }
-    stems, volumes = zip(*_volumes(scans), strict=True) if scans else ((), ())
+    volumes = _volumes(scans)
+    stems = _apart([stem for stem, _ in volumes])
     labels = dict(zip(segmenters, _apart([Path(name).name for name in segmenters]), strict=True))
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     door = UploadGate(segmenters, precision=precision)
-    for stem, volume in zip(_apart(stems), volumes, strict=True):
+    for stem, (_, volume) in zip(stems, volumes, strict=True):
         of_model: dict[str, list[dict[str, Any]]] = {name: [] for name in segmenters}
         for index in range(volume.depth):
             scan = volume.slice(index)

@@ -106,7 +106,7 @@ def _capital(text: str) -> str:
 
 
 def _within(status: RunStatus, at: watch.Place | None) -> str:
-    if at is None or at.epoch != status.epoch + 1:
+    if at is None or not at.is_in(status):
         return "Opens the backend and compiles the network" if not status.epoch else "Next epoch"
     if at.batch == at.batches:
         return f"Epoch {at.epoch} · validates"

@@ -31,6 +31,10 @@ class Place:
     batches: int
     seconds: float = 0.0
 
+    def is_in(self, status: RunStatus) -> bool:
+        """Whether it is of the epoch under way, and not left from an earlier one."""
+        return self.epoch == status.epoch + 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
@@ -59,7 +63,7 @@ def place(run: Path) -> Place | None:
 def share_done(status: RunStatus, at: Place | None) -> float:
     """Return the part of all epochs that is done, 0..1, the one under way included."""
     done = float(status.epoch)
-    if at is not None and at.epoch == status.epoch + 1 and at.batches:
+    if at is not None and at.is_in(status) and at.batches:
         done += at.batch / at.batches
     return min(1.0, done / max(status.epochs, 1))
 
@@ -87,14 +91,14 @@ def trained_seconds(
 ) -> float:
     """Return how long the run has trained, with the epoch under way."""
     done = history[-1].elapsed if history else 0.0
-    return done + (at.seconds if at is not None and at.epoch == status.epoch + 1 else 0.0)
+    return done + (at.seconds if at is not None and at.is_in(status) else 0.0)
 
 
 def slices_per_second(
     run: Path, status: RunStatus, history: Sequence[EpochRecord], at: Place | None = None
 ) -> float | None:
     """Return how fast the epoch under way is trained, or the last one; None where nobody knows."""
-    if at is not None and at.epoch == status.epoch + 1 and at.batch >= _ENOUGH_BATCHES:
+    if at is not None and at.is_in(status) and at.batch >= _ENOUGH_BATCHES:
         with suppress(BrainsegError):
             return runs.config(run).batch_size * at.batch / max(at.seconds, 1e-3)
     return history[-1].slices_per_second if history else None
