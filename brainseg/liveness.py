@@ -38,6 +38,11 @@ def take(path: Path, *, seconds: float = 0.0) -> int | None:
             time.sleep(_POLL_SECONDS)
 
 
+def not_started(error: OSError) -> str:
+    """Say that the system refused a new process."""
+    return f"no process could be started: {error.strerror}"
+
+
 def is_held(path: Path) -> bool:
     """Whether any process holds the lock of ``path``; asking does not disturb a second asker."""
     try:

@@ -14,6 +14,11 @@ PRETRAINED = PACKAGE / "pretrained"
 ORIENTATION = PRETRAINED / "orientation"  # which way up; part of every answer
 
 
+def search_path() -> str:
+    """Return the ``PYTHONPATH`` with which a child finds this package wherever it is started."""
+    return os.pathsep.join(filter(None, (str(PACKAGE.parent), os.environ.get("PYTHONPATH"))))
+
+
 def home() -> Path:
     """Return the folder that holds data, runs and caches."""
     named = os.environ.get("BRAINSEG_HOME")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -78,7 +79,7 @@ def _build(design: Design) -> list[dict[str, Any]]:
         text=True,
         timeout=180,
         stdin=subprocess.DEVNULL,
-        cwd=paths.PACKAGE.parent,
+        env=os.environ | {"PYTHONPATH": paths.search_path()},
         check=False,
     )
     if done.returncode:

@@ -174,7 +174,6 @@ def _take() -> subprocess.Popen[bytes]:
 
 def _start() -> subprocess.Popen[bytes]:
     kept = {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
-    search = [str(paths.PACKAGE.parent), kept.get("PYTHONPATH", "")]
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "brainseg.data.isolated"],
         stdin=subprocess.PIPE,
@@ -182,7 +181,7 @@ def _start() -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         env=kept
         | {
-            "PYTHONPATH": os.pathsep.join(filter(None, search)),
+            "PYTHONPATH": paths.search_path(),
             "OPENCV_IO_MAX_IMAGE_PIXELS": str(OPENCV_PIXELS),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shlex
 import shutil
 import subprocess
@@ -17,13 +16,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from brainseg import __version__, files, paths
+from brainseg import __version__, files, liveness, paths
 from brainseg.errors import RunError
-from brainseg.training import hardware, recipes
+from brainseg.training import hardware, process, recipes
 from brainseg.training.recipes import RunConfig
 from brainseg.types import Split
 
@@ -139,23 +139,24 @@ def start(configs: Sequence[RunConfig]) -> Job:
     for other in configs[1:]:
         words += ["--also", other.model]
     report = paths.cache() / "estimates" / f"{key_of(configs)}.log"
-    environment = os.environ | {"BRAINSEG_HOME": str(paths.home()), "PYTHONUNBUFFERED": "1"}
-    search = [str(paths.PACKAGE.parent), environment.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
-    try:
-        report.parent.mkdir(parents=True, exist_ok=True)
-        scratch = environment["TMPDIR"] = tempfile.mkdtemp(prefix="brainseg-estimate-")
-        with report.open("wb") as sink:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "brainseg", *words],
-                stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env=environment,
-            )  # fmt: skip
-    except OSError as error:
-        raise RunError(f"no process could be started: {error.strerror}") from error
+    with ExitStack() as undone:
+        try:
+            report.parent.mkdir(parents=True, exist_ok=True)
+            scratch = tempfile.mkdtemp(prefix="brainseg-estimate-")
+            undone.callback(shutil.rmtree, scratch, ignore_errors=True)
+            with report.open("wb") as sink:
+                child = subprocess.Popen(
+                    [sys.executable, "-m", "brainseg", *words],
+                    stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                    env=process.environment() | {"TMPDIR": scratch},
+                )  # fmt: skip
+        except OSError as error:
+            raise RunError(liveness.not_started(error)) from error
+        at_its_end = undone.pop_all()
 
     def wait() -> None:  # even if nobody looks again: else its end stays in the list of processes
-        process.wait()
-        shutil.rmtree(scratch, ignore_errors=True)  # a cancelled one cannot do it itself
+        with at_its_end:  # a cancelled one cannot do it itself
+            child.wait()
 
     threading.Thread(target=wait, daemon=True).start()
-    return Job(process=process, report=report, begun=time.monotonic())
+    return Job(process=child, report=report, begun=time.monotonic())

@@ -198,9 +198,8 @@ def _keep(kept: Path, found: int | None) -> None:
 
 
 def _ask() -> int | None:
-    search = [str(paths.PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, search)),
+        "PYTHONPATH": paths.search_path(),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # JAX would take the memory of a training
     }
     try:

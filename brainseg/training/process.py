@@ -105,6 +105,12 @@ def launch(config: RunConfig, folder: Path | None = None) -> Path:
     return run
 
 
+def environment() -> dict[str, str]:
+    """Return the environment of a child that works in our home and is read while it writes."""
+    ours = {"BRAINSEG_HOME": str(paths.home()), "PYTHONPATH": paths.search_path()}
+    return os.environ | ours | {"PYTHONUNBUFFERED": "1"}
+
+
 @contextmanager
 def gone_if_refused(run: Path) -> Iterator[None]:
     """Take a run folder away again that was made for a start which is then refused.
@@ -131,9 +137,6 @@ def start(run: Path) -> int:
         RunError: see :func:`claim`.
     """
     claimed = claim(run)
-    environment = os.environ | {"BRAINSEG_HOME": str(paths.home()), "PYTHONUNBUFFERED": "1"}
-    search = [str(paths.PACKAGE.parent), environment.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
     handles = (claimed.lock, claimed.ticket.handle)
     words = [str(run.resolve()), str(claimed.ticket.path), *map(str, handles)]
     try:
@@ -145,11 +148,11 @@ def start(run: Path) -> int:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=handles,
-                env=environment,
+                env=environment(),
             )
     except OSError as error:
         claimed.ticket.path.unlink(missing_ok=True)
-        reason = f"no process could be started: {error.strerror}"
+        reason = liveness.not_started(error)
         with suppress(OSError):  # or it would count as lost
             event = {"kind": "state", "state": "failed", "reason": reason, "time": time.time()}
             runs.append_event(run, event)

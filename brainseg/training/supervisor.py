@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from brainseg import runs
+from brainseg import liveness, runs
 from brainseg.training import queue
 from brainseg.training.process import Claim
 
@@ -85,7 +85,7 @@ def _train(claimed: Claim, devices: Sequence[queue.Device]) -> int:
             env=os.environ | _only(devices),
         )
     except OSError as error:
-        record(run, "failed", f"no process could be started: {error.strerror}")
+        record(run, "failed", liveness.not_started(error))
         return 1
     finally:
         for device in devices:

@@ -51,13 +51,11 @@ def test_another_backend_is_measured_anew(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_cancelled_measuring_leaves_nothing_where_files_are_put_for_a_while(
-    demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    interpreter: Callable[[str], None],
+) -> None:  # fmt: skip
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    slow = tmp_path / "slow"
-    slow.write_text('#!/bin/sh\ntouch "$TMPDIR/checkpoint"\nexec sleep 60\n')
-    slow.chmod(0o755)
-    monkeypatch.setattr(estimate.sys, "executable", str(slow))
+    interpreter('touch "$TMPDIR/checkpoint"\nexec sleep 60')
     job = estimate.start([recipe("quick", model="unet", data=str(demo_data))])
     _until(lambda: list(tmp_path.glob("brainseg-estimate-*/checkpoint")))
     job.cancel()
@@ -77,6 +75,16 @@ def test_no_room_for_the_measuring_is_one_sentence(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     with pytest.raises(RunError, match="no process could be started: No such file"):
         estimate.start([recipe("quick", model="unet", data=str(demo_data))])
+
+
+def test_a_measuring_that_cannot_be_started_leaves_nothing(
+    demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(RunError, match="no process could be started: No such file"):
+        estimate.start([recipe("quick", model="unet", data=str(demo_data))])
+    assert not list(tmp_path.glob("brainseg-estimate-*"))
 
 
 def test_the_process_is_asked_for_exactly_these_settings(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -44,15 +45,13 @@ def test_another_backend_gets_the_same_network_from_a_process_of_its_own(
 
 
 def test_the_last_epoch_is_asked_of_that_process_too(
-    trained: tuple[Path, keras.Model], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+    trained: tuple[Path, keras.Model], monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    interpreter: Callable[[str], None],
+):  # fmt: skip
     run, model = trained
     told = tmp_path / "told"
-    python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\necho "$@" >> {told}\n')
-    python.chmod(0o755)
+    interpreter(f'echo "$@" >> {told}')
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    monkeypatch.setattr(sys, "executable", str(python))
     finish.export_best(run, model, None)
     finish.export_best(run, model, None, last=True)
     best, last = told.read_text().splitlines()

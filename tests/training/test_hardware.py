@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,29 +46,27 @@ SEES = """echo '[{"kind": "GPU", "name": "A100"}, {"kind": "CPU", "name": "2 cor
 SEES_NONE = """echo '[{"kind": "CPU", "name": "2 cores"}]'"""
 
 
-def backend(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
+def backend(folder: Path, interpreter: Callable[[str], None], script: str) -> Path:
     """An interpreter that only tells what the backend sees, and the list of its answers."""
-    path, asked = folder / "python", folder / "asked"
-    path.write_text(f"#!/bin/sh\necho $* >> {asked}\n{script}\n")
-    path.chmod(0o755)
-    monkeypatch.setattr(hardware.sys, "executable", str(path))
+    asked = folder / "asked"
+    interpreter(f"echo $* >> {asked}\n{script}")
     return asked
 
 
 def test_what_the_driver_says_is_what_training_runs_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: Callable[[str], None]
 ) -> None:
     program(tmp_path, monkeypatch, "echo 'NVIDIA A100, 40960, 1234, 87'")
-    backend(tmp_path, monkeypatch, SEES)
+    backend(tmp_path, interpreter, SEES)
     assert hardware.describe() == "NVIDIA A100, 40 GB"
     assert hardware.unused() == ""
 
 
 def test_only_the_gpus_that_are_not_hidden_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: Callable[[str], None]
 ) -> None:
     program(tmp_path, monkeypatch, "echo 'A, 40960, 1, 87'; echo 'B, 81920, 2, 5'")
-    backend(tmp_path, monkeypatch, SEES)
+    backend(tmp_path, interpreter, SEES)
     assert hardware.describe() == "A, 40 GB and B, 80 GB"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert hardware.describe() == "B, 80 GB"
@@ -82,11 +81,11 @@ def test_a_driver_that_fails_means_no_gpu(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_gpu_that_the_backend_does_not_see_is_found_but_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: Callable[[str], None]
 ) -> None:
     program(tmp_path, monkeypatch, "echo 'NVIDIA A100, 40960, 1234, 87'")
     monkeypatch.setattr(hardware, "nodes", lambda: ("0",))
-    asked = backend(tmp_path, monkeypatch, SEES_NONE)
+    asked = backend(tmp_path, interpreter, SEES_NONE)
     assert not hardware.is_asked()
     assert hardware.describe().startswith("CPU")
     assert hardware.unused() == "NVIDIA A100, 40 GB"
@@ -99,30 +98,30 @@ def test_a_gpu_that_the_backend_does_not_see_is_found_but_not_used(
 
 
 def test_another_environment_is_asked_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: Callable[[str], None]
 ) -> None:
-    backend(tmp_path, monkeypatch, SEES_NONE)
+    backend(tmp_path, interpreter, SEES_NONE)
     assert hardware.backend_gpus() == 0
-    backend(tmp_path, monkeypatch, SEES)
+    backend(tmp_path, interpreter, SEES)
     assert hardware.backend_gpus() == 0
     monkeypatch.setenv("LD_LIBRARY_PATH", "/where/cuda/is")
     assert hardware.backend_gpus() == 1
 
 
 def test_a_backend_that_does_not_answer_takes_no_gpu_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: Callable[[str], None]
 ) -> None:
     program(tmp_path, monkeypatch, "echo 'NVIDIA A100, 40960, 1234, 87'")
-    asked = backend(tmp_path, monkeypatch, "exit 1")
+    asked = backend(tmp_path, interpreter, "exit 1")
     assert hardware.describe() == "NVIDIA A100, 40 GB"
     assert hardware.unused() == ""
     assert len(asked.read_text().splitlines()) == 1
 
 
 def test_nobody_is_asked_where_no_gpu_is_or_all_are_hidden(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: Callable[[str], None]
 ) -> None:
-    asked = backend(tmp_path, monkeypatch, SEES)
+    asked = backend(tmp_path, interpreter, SEES)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert hardware.is_asked()
     assert hardware.describe().startswith("CPU")
@@ -138,11 +137,11 @@ def test_nobody_is_asked_where_no_gpu_is_or_all_are_hidden(
 
 
 def test_the_driver_is_not_asked_for_its_names_again_and_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: Callable[[str], None]
 ) -> None:
     log = tmp_path / "log"
     program(tmp_path, monkeypatch, f"echo once >> {log}; echo 'NVIDIA A100, 40960, 1234, 87'")
-    backend(tmp_path, monkeypatch, SEES)
+    backend(tmp_path, interpreter, SEES)
     monkeypatch.setattr(hardware.time, "monotonic", lambda: 1.0)
     assert hardware.describe() == hardware.describe()
     assert log.read_text() == "once\n"

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,13 +55,9 @@ def test_how_a_worker_ended_is_said(
     ],
 )
 def test_a_stop_that_kills_the_worker_before_it_can_listen_is_a_stop(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    script: str, state: str, reason: str,
-) -> None:  # fmt: skip
-    worker = tmp_path / "worker"
-    worker.write_text(f"#!/bin/sh\n{script}\n")
-    worker.chmod(0o755)
-    monkeypatch.setattr(supervisor.sys, "executable", str(worker))
+    run: Path, interpreter: Callable[[str], None], script: str, state: str, reason: str
+) -> None:
+    interpreter(script)
     claimed = process.claim(run)
     supervisor._train(claimed, ())
     os.close(claimed.lock)
