@@ -28,7 +28,7 @@ def _jobs() -> dict[str, Job]:
 def show(configs: Sequence[RunConfig], split: Split) -> None:
     """Say what training runs on here and how long it would take, or offer to measure it."""
     found = frame.plain(hardware.describe())
-    one_of = "one of " if " and " in found and not configs[0].mirrored else ""
+    one_of = "one of " if len(hardware.usable()) > 1 and not configs[0].mirrored else ""
     st.markdown(f":material/memory: Trains on {one_of}{found}.")
     _say_what_is_unused()
     known = {config: told for config in configs if (told := estimate.known(config)) is not None}
@@ -62,8 +62,8 @@ def _say_what_is_unused() -> None:
     if hardware.backend() == "tensorflow":
         helps = "start the app with `make run GPU=1`, which installs what is missing"
     st.warning(
-        f"{frame.plain(found)} is not used: {_backend()} as it is installed here cannot. To train "
-        f"on the GPU, {helps}.",
+        f"Not used: {frame.plain(found)}. {_backend()} as it is installed here cannot train on a "
+        f"GPU; to do so, {helps}.",
         icon=":material/memory:",
     )
 
@@ -113,7 +113,7 @@ def _offer(configs: Sequence[RunConfig], missing: list[RunConfig], job: Job | No
         if st.button("Measure how long it takes", icon=":material/timer:", key="train.estimate"):
             _begin(estimate.key_of(configs), missing)
         st.caption("Runs a few steps of exactly this in a process of its own: about a minute.")
-    if hardware.describe().startswith("CPU"):
+    if not hardware.usable():
         st.caption(
             "The quick recipe is made for training without a GPU; the other two take hours or days."
         )

@@ -141,7 +141,7 @@ def _effort(
 
 @st.cache_data(ttl=4, show_spinner=False)
 def _gpus() -> tuple[hardware.Gpu, ...]:
-    return () if hardware.describe().startswith("CPU") else hardware.gpus()
+    return hardware.gpus() if hardware.usable() else ()
 
 
 def _what_happened(status: RunStatus) -> None:

@@ -17,6 +17,8 @@ import sys
 import sysconfig
 import threading
 import time
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -91,28 +93,39 @@ def cores() -> int:
 
 def describe() -> str:
     """Return what training will run on, with its memory, in words; of several GPUs all of them."""
-    found = _gpu_names()
-    if found and visible() != () and backend_gpus() != 0:
-        return found
+    if found := usable():
+        return _in_words(found)
     memory = psutil.virtual_memory().total / 2**30
     return f"CPU ({cpu_name()}), {cores()} cores, {memory:.0f} GB"
+
+
+def usable() -> tuple[str, ...]:
+    """Return the GPUs that training can run on, each with its memory, in words."""
+    found = _gpu_names()
+    return found if found and visible() != () and backend_gpus() != 0 else ()
 
 
 def unused() -> str:
     """Return the GPUs, in words, that nobody hid but the backend cannot use; empty for none."""
     found = _gpu_names()
-    return found if found and visible() != () and backend_gpus() == 0 else ""
+    return _in_words(found) if found and visible() != () and backend_gpus() == 0 else ""
 
 
-def _gpu_names() -> str:
+def _gpu_names() -> tuple[str, ...]:
     program = shutil.which("nvidia-smi")
     period = int(time.monotonic() / _NAMES_SECONDS)
-    return _names_told_by(program, visible(), period) if program else ""
+    return _names_told_by(program, visible(), period) if program else ()
 
 
 @lru_cache(maxsize=4)
-def _names_told_by(program: str, wanted: tuple[str, ...] | None, period: int) -> str:
-    return " and ".join(f"{gpu.name}, {gpu.memory_mb / 1024:.0f} GB" for gpu in gpus())
+def _names_told_by(program: str, wanted: tuple[str, ...] | None, period: int) -> tuple[str, ...]:
+    return tuple(f"{gpu.name}, {gpu.memory_mb / 1024:.0f} GB" for gpu in gpus())
+
+
+def _in_words(names: Sequence[str]) -> str:
+    """Return "2 x A, 40 GB and B, 80 GB"."""
+    counted = Counter(names).items()
+    return " and ".join(f"{count} x {name}" if count > 1 else name for name, count in counted)
 
 
 def visible() -> tuple[str, ...] | None:

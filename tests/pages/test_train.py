@@ -134,13 +134,13 @@ def test_a_gpu_that_the_backend_cannot_use_is_named_and_no_choice_depends_on_it(
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(hardware, "nodes", lambda: ("0", "1"))
-    monkeypatch.setattr(hardware, "_gpu_names", lambda: "NVIDIA A100, 40 GB")
+    monkeypatch.setattr(hardware, "_gpu_names", lambda: ("NVIDIA A100, 40 GB",))
     monkeypatch.setattr(hardware, "_ask", lambda: 0)
     app = alone("train")
     assert not app.exception
     assert "Trains on CPU" in text_of(app)
     said = app.warning[0].value
-    assert "A100, 40 GB is not used: TensorFlow" in said
+    assert "Not used: NVIDIA A100, 40 GB. TensorFlow" in said
     assert "`make run GPU=1`" in said
     assert "train.quick.precision" not in [box.key for box in app.selectbox]
     assert "train.quick.mirrored" not in [toggle.key for toggle in app.toggle]
@@ -149,7 +149,7 @@ def test_a_gpu_that_the_backend_cannot_use_is_named_and_no_choice_depends_on_it(
 def test_of_several_gpus_a_run_takes_one(
     demo: Path, alone: Open, monkeypatch: pytest.MonkeyPatch, text_of: Callable[[AppTest], str]
 ) -> None:
-    monkeypatch.setattr(hardware, "describe", lambda: "A, 40 GB and B, 80 GB")
+    monkeypatch.setattr(hardware, "usable", lambda: ("A, 40 GB", "B, 80 GB"))
     assert "Trains on one of A, 40 GB and B, 80 GB" in text_of(alone("train"))
 
 

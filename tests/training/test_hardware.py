@@ -62,6 +62,15 @@ def test_what_the_driver_says_is_what_training_runs_on(
     assert hardware.unused() == ""
 
 
+def test_gpus_of_one_kind_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: Callable[[str], None]
+) -> None:
+    program(tmp_path, monkeypatch, "echo 'A, 40960, 1, 87'; echo 'A, 40960, 2, 5'")
+    backend(tmp_path, interpreter, SEES)
+    assert hardware.describe() == "2 x A, 40 GB"
+    assert len(hardware.usable()) == 2
+
+
 def test_only_the_gpus_that_are_not_hidden_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: Callable[[str], None]
 ) -> None:
@@ -70,6 +79,7 @@ def test_only_the_gpus_that_are_not_hidden_are_named(
     assert hardware.describe() == "A, 40 GB and B, 80 GB"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert hardware.describe() == "B, 80 GB"
+    assert hardware.usable() == ("B, 80 GB",)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-5f")  # which one that is the list does not say
     assert [gpu.name for gpu in hardware.gpus()] == ["A", "B"]
 
