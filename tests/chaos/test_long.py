@@ -45,7 +45,7 @@ def test_f24_a_long_training_does_not_grow(make_run: MakeRun, tell: Tell, full: 
     minutes = 12.0
     tried = f"{minutes:.0f} minutes of epochs"
     row = tell("F24", tried, "slope < 5 MB an hour, handles constant")
-    run = make_run(size=64, epochs=10_000)  # at 32 px, 5000 were over before the time was
+    run = make_run(size=128, epochs=10_000)  # at 32 px, 5000 were over before the time was
     process.start(run)
     wait(lambda: len(epochs_of(run)) >= 20)
     worker = psutil.Process(runs.process_of(run).pid)
