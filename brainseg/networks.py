@@ -167,8 +167,8 @@ def list_networks() -> tuple[NetworkRef, ...]:
             name=ENSEMBLE, label=LABELS[ENSEMBLE], folder=paths.PRETRAINED, kind="ensemble"
         )
         found.append(both)
-    folders = sorted(paths.runs().glob("[!.]*/network"), reverse=True)
-    return (*found, *(_of_run(folder) for folder in folders if _looks_like_one(folder)))
+    own = [path for path in paths.runs().glob("[!.]*/network") if path.parent.name not in LABELS]
+    return (*found, *(_of_run(path) for path in sorted(own, reverse=True) if _looks_like_one(path)))
 
 
 def member_folders(name: str) -> tuple[Path, ...]:

@@ -117,12 +117,21 @@ def document(run: Path) -> dict[str, Any]:
         stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
         known = _documents.get(path)
         if known is None or known[0] != stamp:
-            plain = {name: part for name, part in _whole(run).items() if name != "split"}
+            plain = _checked(run, {k: part for k, part in _whole(run).items() if k != "split"})
             while len(_documents) >= _KEPT_DOCUMENTS:
                 _documents.pop(next(iter(_documents)), None)
             known = _documents[path] = (stamp, plain)
         return known[1]
     raise RunError(f"run {run.name}: config.json is missing or damaged")
+
+
+def _checked(run: Path, plain: dict[str, Any]) -> dict[str, Any]:
+    """Return a document that says what every list of runs needs; one of a later version may do."""
+    settings = plain.get("config")
+    epochs = settings.get("epochs") if isinstance(settings, dict) else None
+    if not isinstance(epochs, int) or not isinstance(plain.get("created"), int | float):
+        raise RunError(f"run {run.name}: config.json is damaged")
+    return plain
 
 
 def _whole(run: Path) -> dict[str, Any]:

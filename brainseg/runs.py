@@ -110,7 +110,7 @@ def status(run: Path) -> RunStatus:
         state=state,
         reason=reason,
         epoch=epochs[-1].epoch if epochs else 0,
-        epochs=int(told["config"]["epochs"]),
+        epochs=told["config"]["epochs"],
         created=told["created"],
         started=started,
         updated=max(times[-1], started or 0.0) if times else None,
@@ -199,7 +199,7 @@ def list_runs() -> tuple[RunStatus, ...]:
     found = []
     if paths.runs().is_dir():
         for folder in paths.runs().iterdir():
-            with suppress(RunError, KeyError, TypeError):
+            with suppress(RunError):
                 if not folder.name.startswith(".") and (folder / "config.json").is_file():
                     found.append(status(folder))
     return tuple(sorted(found, key=lambda s: (s.created, s.run_id), reverse=True))

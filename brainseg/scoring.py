@@ -118,7 +118,7 @@ def start(tasks: Sequence[Task], open_network: Open) -> None:
     made = [(t.key, Job(task=t, segmenter=open_network(t.network))) for t in tasks]
     with _lock:
         for key, job in made:
-            if key not in _jobs or _jobs[key].state not in ("waiting", "running"):
+            if key not in _jobs or not _active(_jobs[key]) or _jobs[key].wish.is_set():
                 _jobs[key] = job
                 _queue.append(job)
         if _thread is None and _queue:
@@ -132,7 +132,7 @@ def cancel(tasks: Sequence[Task]) -> None:
         for job in _known(tasks):
             job.wish.set()
             if job.state == "waiting":
-                job.state = "cancelled"
+                job.state, job.segmenter = "cancelled", None
 
 
 def standing(tasks: Sequence[Task]) -> Standing | None:

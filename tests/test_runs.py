@@ -111,11 +111,17 @@ def test_an_unknown_run_is_one_sentence(name: str):
         runs.find(name)
 
 
-def test_a_damaged_run_does_not_hide_the_others(run: Path):
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"config": {"epochs": "x"}, "created": 1}', '{"config": 3}']
+)
+def test_a_damaged_run_does_not_hide_the_others_and_is_one_sentence(run: Path, text: str):
     bad = run.parent / "bad"
     bad.mkdir()
-    (bad / "config.json").write_text("{")
+    (bad / "config.json").write_text(text)
     assert [status.run_id for status in runs.list_runs()] == [run.name]
+    for act in (runs.status, runs.config, runs.delete):
+        with pytest.raises(RunError, match="damaged"):
+            act(bad)
 
 
 def test_an_evaluation_survives_the_file(run: Path):

@@ -126,6 +126,21 @@ def test_a_cancelled_scoring_ends_before_its_next_slice_and_leaves_nothing(catal
     assert None not in [scoring.read(one) for one in tasks]
 
 
+def test_what_is_cancelled_and_asked_for_again_at_once_is_scored(catalog):
+    tasks, network = [task(catalog, "a"), task(catalog, "b")], Gated()
+    scoring.start(tasks, lambda name: network)
+    network.gate.release(1)
+    until(lambda: scoring.standing(tasks).done == 1)
+    scoring.cancel(tasks)
+    waiting = scoring._jobs[tasks[1].key]
+    assert waiting.segmenter is None
+    scoring.start(tasks, lambda name: network)
+    network.gate.release(9)
+    settle()
+    assert scoring.standing(tasks).state == "done"
+    assert None not in [scoring.read(one) for one in tasks]
+
+
 def test_a_failure_is_told_and_does_not_hold_up_the_next(catalog):
     network = Gated()
     network.gate.release(4)

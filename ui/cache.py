@@ -52,7 +52,7 @@ def _stamp(root: str) -> tuple[int, ...]:
         return ()
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
+@st.cache_resource(max_entries=24, show_spinner=False)  # every list of datasets opens them all
 def _catalog(root: str, stamp: tuple[int, ...]) -> Catalog:
     return catalogs.read_catalog(Path(root))
 
@@ -106,8 +106,11 @@ def datasets() -> list[DatasetRef]:
 
 def _label(root: Path, taken: set[str]) -> str:
     known = {paths.demo().resolve(): "Demo", paths.kaggle().resolve(): "Kaggle"}
+    folders = reversed(root.parent.parts[1:])
     label = known.get(root, root.name)
-    return label if label not in taken else f"{root.parent.name}/{label}"
+    while label in taken:
+        label = f"{next(folders, '')}/{label}"
+    return label
 
 
 def ensure_demo() -> None:

@@ -57,9 +57,8 @@ def known_parts(ref: NetworkRef, catalogs: Catalogs) -> dict[str, Numbers]:
     split = _split_of_run(ref) if ref.kind == "run" else _split_shipped(ref)
     if split is None:
         return {}
-    own = [catalog for catalog in catalogs if lineage.is_of(ref.folder, split, catalog)]
-    known = {sample.number for catalog in own for sample in catalog.samples}
-    kept = {p: tuple(n for n in getattr(split, p) if n in here and n in known) for p in PARTS}
+    here &= lineage.own(ref.folder, split, catalogs)
+    kept = {part: tuple(n for n in getattr(split, part) if n in here) for part in PARTS}
     return {part: numbers for part, numbers in kept.items() if numbers}
 
 

@@ -107,6 +107,8 @@ class SliceLevels:
                     self._fill(part)
         except BrainsegError as error:
             self.error = str(error)
+        except Exception as error:  # a thread has nobody else to tell
+            self.error = f"it stopped unexpectedly ({type(error).__name__}: {error})"
 
     def _fill(self, part: Sequence[int]) -> None:
         for index, prediction in zip(part, self._predict(part), strict=True):

@@ -27,7 +27,7 @@ class Study:
     """A scan of one or many slices, where it came from, and its truth where that is known."""
 
     name: str  # begins the names of exported files
-    scene: str  # identity: the digest of what was uploaded, or the place in a dataset
+    scene: str  # identity: the digest of what was uploaded, or place and state of a dataset
     volume: Volume
     truth: BoolArray | None = None  # (H, W)
     files: tuple[tuple[str, bytes], ...] = ()  # what was uploaded, for exports in its geometry
@@ -113,7 +113,7 @@ def of_sample(catalog: Catalog, sample: Sample) -> Study:
     pixels = upright(cache.sample_image(root, sample.number), catalog)
     return Study(
         name=_stem(f"{catalog.name}-{sample.number}"),
-        scene=f"{root}/{sample.number}",
+        scene=f"{root}/{sample.number} {catalog.digest}",
         volume=Volume(voxels=pixels[np.newaxis], source=f"{catalog.name} {sample.number}"),
         truth=None if mask is None else upright(mask, catalog),
         sample=(catalog, sample.number),

@@ -16,7 +16,7 @@ from brainseg.commands.console import print_json, progress
 from brainseg.data.catalog import Catalog, read_image, upright
 from brainseg.errors import ConfigError, ScanError
 from brainseg.protocol_table import compared
-from brainseg.types import Evaluation, Sample, Summary
+from brainseg.types import Evaluation, Summary
 
 if TYPE_CHECKING:
     from brainseg.refine import Refined
@@ -30,7 +30,7 @@ def evaluate(options: Namespace) -> int:
     if len(set(options.model)) < len(options.model):
         raise ConfigError("--model names the same network twice; name each once")
     opened = open_data(options.data, options.tumour_free)
-    numbers = _shared_numbers(options, [s for catalog in opened for s in catalog.with_truth])
+    numbers = _shared_numbers(options, opened)
     predictors = [_predictor(name, options) for name in options.model]
     results = [_scored(p, opened, numbers, options) for p in predictors]
     if len(results) > 1:  # two runs may bear the name of the same architecture
@@ -106,27 +106,36 @@ def _planes(opened: list[Catalog], numbers: set[int]) -> dict[int, str]:
     }
 
 
-def _shared_numbers(options: Namespace, samples: list[Sample]) -> list[int]:
+def _shared_numbers(options: Namespace, opened: list[Catalog]) -> list[int]:
     """Return the slices that every network is to be scored on, in order."""
-    parts = [_numbers(options, name, samples) for name in options.model]
+    parts = [_numbers(options, name, opened) for name in options.model]
     shared = set(parts[0]).intersection(*parts[1:])
     return [number for number in parts[0] if number in shared]
 
 
-def _numbers(options: Namespace, name: str, samples: list[Sample]) -> list[int]:
+def _numbers(options: Namespace, name: str, opened: list[Catalog]) -> list[int]:
     from brainseg import networks
+    from brainseg.training import lineage
 
+    samples = [sample for catalog in opened for sample in catalog.with_truth]
     if options.fold:
         return [s.number for s in samples if s.fold in options.fold]
     if options.ids == "all":
         return [s.number for s in samples]
-    run = options.split_run
-    split = runs.split(runs.find(run)) if run else networks.known_split(name)
-    if split is not None:
-        return list(split.test if options.ids == "test" else split.val)
+    run = runs.find(options.split_run) if options.split_run else None
+    split = runs.split(run) if run else networks.known_split(name)
+    if split is None:
+        raise ConfigError(
+            f"the {options.ids} ids of {name} are not known; name its run with --run, "
+            "or use --ids all or --fold"
+        )
+    here = {sample.number for sample in samples}
+    here &= lineage.own(run / "network" if run else networks.member_folders(name)[0], split, opened)
+    if numbers := [n for n in (split.test if options.ids == "test" else split.val) if n in here]:
+        return numbers
     raise ConfigError(
-        f"the {options.ids} ids of {name} are not known; name its run with --run, "
-        "or use --ids all or --fold"
+        f"no {options.ids} slice of {run.name if run else name} lies in {options.data}: the slices "
+        "there are not those it was made from; use --ids all or --fold"
     )
 
 
@@ -144,8 +153,7 @@ def tune(options: Namespace) -> int:
 
     opened = open_data(options.data, options.tumour_free)
     segmenter = inference.load(options.model)
-    samples = [sample for catalog in opened for sample in catalog.with_truth]
-    numbers = _numbers(options, options.model, samples)
+    numbers = _numbers(options, options.model, opened)
     found = tuning.curve(segmenter, opened, numbers, progress=progress("slice"))
     best = tuning.best_threshold(found, thresholds.START)
     if options.json:

@@ -62,12 +62,9 @@ def _run_to_train(options: Namespace) -> Path:
     if not options.data or not options.model:
         raise ConfigError("train needs --data DIR and --model unet|resunet")
     config = configuration(options)
-    folder = Path(options.folder) if options.folder else None
-    if folder is not None and (folder / "config.json").exists():
-        raise RunError(f"{folder} already holds a run; add --resume to go on with it")
     from brainseg.training.planning import new_run
 
-    return new_run(config, folder)
+    return new_run(config, Path(options.folder) if options.folder else None)
 
 
 def list_or_change_runs(options: Namespace) -> int:

@@ -39,24 +39,25 @@ class Batches:
         """Batches an epoch; the last one may be smaller."""
         return -(-len(self.rows) // self.batch_size)
 
-    def _one(self, epoch: int, row: int) -> Batch:
+    def _one(self, epoch: int, place: int) -> Batch:
+        row = self.rows[place]
         image = self.images[row].astype(np.float32) / 255.0
         mask = self.masks[row].astype(np.float32)
         if self.augment != "none":
-            random = np.random.default_rng((self.seed, epoch, row))
+            random = np.random.default_rng((self.seed, epoch, place))  # rows move with other files
             drawn = augment.draw(random, self.augment, self.augment_strength)
             image, mask = augment.apply(image, mask, drawn)
         return image, mask
 
-    def _batch(self, epoch: int, rows: Sequence[int]) -> Batch:
-        pairs = [self._one(epoch, row) for row in rows]
+    def _batch(self, epoch: int, places: Sequence[int]) -> Batch:
+        pairs = [self._one(epoch, place) for place in places]
         images = with_channels(np.stack([image for image, _ in pairs]))
         masks = np.stack([mask for _, mask in pairs])[..., np.newaxis]
         return images, masks
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield (B, S, S, C) float32 images and masks from batch ``start`` on, made ahead."""
-        order = np.random.default_rng((self.seed, epoch)).permutation(np.asarray(self.rows))
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.rows))
         parts = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)][
             start:
         ]

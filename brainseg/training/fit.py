@@ -111,7 +111,10 @@ class Trainer:
 
     # ------------------------------------------------------------------ checkpoints
     def _variables(self) -> dict[str, Any]:
-        named = {f"model/{i:03d}": v for i, v in enumerate(self.trained.variables)}
+        own = {id(variable) for variable in self.model.variables}
+        heads = [v for v in self.trained.variables if id(v) not in own]  # of deep supervision
+        named = {f"model/{i:03d}": v for i, v in enumerate(self.model.variables)}
+        named |= {f"heads/{i:03d}": v for i, v in enumerate(heads)}
         return named | {f"optimizer/{i:03d}": v for i, v in enumerate(self.optimizer.variables)}
 
     def _arrays(self) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,15 @@ def seen(initial: str, opened: list[Catalog]) -> set[int]:
     """
     found: set[int] = set()
     for folder in _ancestry(initial):
-        past = networks.read_split(folder)
-        for catalog in opened:
-            if past and is_of(folder, past, catalog):
-                found |= {s.number for s in catalog.samples} & {*past.train, *past.val}
+        if past := networks.read_split(folder):
+            found |= own(folder, past, opened) & {*past.train, *past.val}
     return found
+
+
+def own(folder: Path, split: Split, opened: Sequence[Catalog]) -> set[int]:
+    """Return the slices here that the numbers in a network's split mean."""
+    homes = [catalog for catalog in opened if is_of(folder, split, catalog)]
+    return {sample.number for catalog in homes for sample in catalog.samples}
 
 
 def _ancestry(initial: str) -> list[Path]:
@@ -87,14 +92,17 @@ def _ancestry(initial: str) -> list[Path]:
 def is_of(folder: Path, split: Split, catalog: Catalog) -> bool:
     """Whether the numbers in a network's split mean the slices of this catalog.
 
-    A run knows the folders it was made from. A shipped network knows public slice numbers, which
-    mean something in a copy of the public slices only.
+    A run knows the folders it was made from, also where they were moved with the times of their
+    files. A shipped network knows public slice numbers, which mean something in a copy of the
+    public slices only.
     """
     added = catalog.samples[0].number >= TUMOUR_FREE_FIRST
     if (folder.parent / "config.json").is_file():
         config = runs.config(folder.parent)
         made_of = config.tumour_free if added else config.data
-        return bool(made_of) and Path(made_of).resolve() == catalog.root.resolve()
+        digest = runs.facts(folder.parent).get("tumour_free_digest" if added else "digest")
+        same = bool(made_of) and Path(made_of).resolve() == catalog.root.resolve()
+        return same or digest == catalog.digest
     if added:  # nothing names that folder: its numbers must be exactly those that were used
         used = {n for part in (split.train, split.val, split.test) for n in part}
         here = {sample.number for sample in catalog.samples}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from brainseg import runs
+from brainseg import networks, paths, runs
 from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog, read_catalog
 from brainseg.data.contents import contents
 from brainseg.data.split import make_split
@@ -67,7 +67,7 @@ def new_run(config: RunConfig, folder: Path | None = None) -> Path:
         DataError: too few slices with a mask.
         ConfigError: the weights to start from are another network's, or have seen test slices.
         NetworkError: the weights to start from are not there.
-        RunError: the folder cannot be written.
+        RunError: the folder cannot be written, or holds anything already.
     """
     opened = open_data(config.data, config.tumour_free)
     split = split_of(config, opened)
@@ -81,10 +81,23 @@ def new_run(config: RunConfig, folder: Path | None = None) -> Path:
     }
     if folder is None:
         return runs.create(config, split, facts=facts)
+    if folder.name in networks.LABELS and folder.resolve().parent == paths.runs():
+        raise RunError(f"{folder.name} names a network that is shipped: name the run otherwise")
     with runs.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        _check_free(folder)
         runs.write_config(folder, config, split, facts=facts)
     return folder
+
+
+def _check_free(folder: Path) -> None:
+    """Refuse a folder with files of somebody else: a run is deleted with its folder."""
+    for path in folder.iterdir():
+        if path.name == "config.json":
+            raise RunError(f"{folder} already holds a run; add --resume to go on with it")
+        if path.suffix != ".tmp":  # of a start that was killed
+            raise RunError(f"{folder} holds other files ({path.name}): name a new folder, "
+                           "since a run is deleted with all that lies in its folder")  # fmt: skip
 
 
 def check_same_data(run: Path) -> None:

@@ -45,6 +45,14 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+_KINDS: dict[str, tuple[Any, str]] = {
+    "str": (str, "a text"),
+    "bool": (bool, "true or false"),
+    "int": (int, "a whole number"),
+    "float": (int | float, "a number"),
+    "tuple[int, ...]": (tuple, "whole numbers"),
+}
+
 MEANINGS: dict[str, str] = {
     "epochs": "the most there will be; early stopping may end the run before",
     "size": "side of the square input in pixels",
@@ -136,6 +144,10 @@ class RunConfig:
         Raises:
             ConfigError: a value is out of range; the message names it and what would do.
         """
+        for field in fields(self):
+            value, (kind, words) = getattr(self, field.name), _KINDS[str(field.type)]
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+                raise ConfigError(f"{field.name} must be {words}. Received: {value!r}")
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ConfigError(
@@ -143,8 +155,6 @@ class RunConfig:
                 )
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ConfigError(f"{name} must be a number. Received: {value!r}")
             if not low <= value <= high:
                 raise ConfigError(f"{name} must lie in {low:g}..{high:g}. Received: {value!r}")
         if self.schema != SCHEMA:
@@ -193,7 +203,11 @@ class RunConfig:
             raise ConfigError("a configuration needs at least `model` and `data`")
         plain = dict(values)
         if "test_folds" in plain:
-            plain["test_folds"] = tuple(int(fold) for fold in plain["test_folds"])
+            try:
+                plain["test_folds"] = tuple(int(fold) for fold in plain["test_folds"])
+            except (TypeError, ValueError) as error:
+                folds = plain["test_folds"]
+                raise ConfigError(f"test_folds must be numbers. Received: {folds!r}") from error
         return cls(**plain)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import shutil
 import threading
 import zlib
 from pathlib import Path
@@ -21,7 +22,7 @@ from brainseg.types import Prediction, Volume
 from tests.data.scan_files import dicom
 from ui import pictures, segment_corrections, segment_exports, segment_view
 from ui.segment_levels import SliceLevels
-from ui.segment_study import Finding, Look, Study
+from ui.segment_study import Finding, Look, Study, of_sample
 
 
 @pytest.fixture
@@ -275,6 +276,25 @@ def test_a_network_that_fails_in_the_background_is_told():
     slices.start()
     assert slices.wait(20)
     assert slices.error == "the network is gone"
+
+
+def test_what_nobody_foresaw_in_the_background_is_told_too():
+    def fail(_):
+        raise RuntimeError("out of memory")
+
+    slices = SliceLevels((3, 4, 5), fail)
+    slices.start()
+    assert slices.wait(20)
+    assert "RuntimeError: out of memory" in slices.error
+
+
+def test_a_slice_that_changed_on_disk_is_another_scene(demo: Path, tmp_path: Path):
+    folder = shutil.copytree(demo, tmp_path / "mine")
+    before = read_catalog(folder)
+    sample = before.samples[0]
+    scene = of_sample(before, sample).scene
+    shutil.copyfile(before.samples[1].image, sample.image)
+    assert of_sample(read_catalog(folder), sample).scene != scene
 
 
 def packed(mask: np.ndarray) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,19 @@ def test_batches_are_float32_with_a_channel():
 def test_starting_later_gives_the_same_later_batches(start: int):
     whole = list(_batches("reference").epoch(4))[start:]
     for (a, b), (c, d) in zip(whole, _batches("reference").epoch(4, start=start), strict=True):
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_array_equal(b, d)
+
+
+def test_files_that_came_since_change_no_batch():
+    before = _batches("reference")
+    moved = replace(
+        before,
+        images=np.concatenate([np.zeros((2, 8, 8), np.uint8), before.images]),
+        masks=np.concatenate([np.ones((2, 8, 8), np.uint8), before.masks]),
+        rows=tuple(row + 2 for row in before.rows),
+    )
+    for (a, b), (c, d) in zip(before.epoch(3), moved.epoch(3), strict=True):
         np.testing.assert_array_equal(a, c)
         np.testing.assert_array_equal(b, d)
 

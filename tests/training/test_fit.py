@@ -69,6 +69,18 @@ def whole(finished: Path) -> list[tuple[float, ...]]:
     return _curves(finished)
 
 
+def test_the_weights_of_the_network_itself_come_first_in_every_checkpoint(tmp_path: Path):
+    """Also with the further heads of deep supervision: `finish --last` reads them so."""
+    config = _config(deep_supervision=True, ema_decay=0.0)
+    runs.write_config(tmp_path, config, SPLIT)
+    trainer = _trainer(config, tmp_path)
+    trainer.save()
+    arrays, _ = checkpoint.load(tmp_path / "checkpoint")
+    for i, variable in enumerate(trainer.model.variables):
+        np.testing.assert_array_equal(arrays[f"model/{i:03d}"], np.asarray(variable))
+    assert "heads/000" in arrays
+
+
 @pytest.mark.parametrize("stop_before_batch", [1, 5])
 def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(
     tmp_path: Path, whole: list[tuple[float, ...]], stop_before_batch: int

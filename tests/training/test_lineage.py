@@ -11,7 +11,7 @@ import pytest
 from brainseg import cli, files, networks, paths, runs
 from brainseg.commands.training import configuration
 from brainseg.data.catalog import TUMOUR_FREE_FIRST, read_scan
-from brainseg.errors import ConfigError, NetworkError
+from brainseg.errors import ConfigError, NetworkError, RunError
 from brainseg.inference import load
 from brainseg.training import lineage, planning
 from brainseg.training.planning import new_run, open_data, split_of
@@ -144,3 +144,26 @@ def test_whose_slices_the_numbers_of_a_split_are(demo_data: Path, tmp_path: Path
     run = new_run(recipe("quick", model="unet", data=str(demo_data)))
     assert lineage.is_of(run / "network", known, mine)
     assert not lineage.is_of(run / "network", known, added)
+    moved = replace(mine, root=tmp_path / "moved")
+    assert lineage.is_of(run / "network", known, moved)
+    assert not lineage.is_of(run / "network", known, replace(moved, digest="other"))
+
+
+def test_numbers_of_other_slices_are_no_held_out_slices(
+    demo_data: Path, capsys: pytest.CaptureFixture[str]
+):
+    for ids in ("test", "val"):
+        words = ["--model", "unet", "--data", str(demo_data), "--ids", ids]
+        assert cli.main(["evaluate", *words]) == 2
+        assert f"no {ids} slice of unet lies in" in capsys.readouterr().err
+
+
+def test_no_run_takes_the_name_of_a_shipped_network(demo_data: Path, home: Path):
+    config = recipe("quick", model="unet", data=str(demo_data))
+    with pytest.raises(RunError, match="name the run otherwise"):
+        new_run(config, home / "runs" / "unet")
+    run = new_run(config, home / "elsewhere" / "unet")
+    shutil.copytree(paths.PRETRAINED / "unet", run / "network")
+    shutil.copytree(run, home / "runs" / "unet")
+    assert networks.find_network("unet") == paths.PRETRAINED / "unet"
+    assert networks.find_network(str(home / "runs" / "unet")) == home / "runs" / "unet" / "network"

@@ -37,7 +37,18 @@ def test_unknown_keys_are_refused():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("epochs", 0), ("size", 100), ("loss", "mse"), ("epochs", "many"), ("base", True)],
+    [
+        ("epochs", 0),
+        ("size", 100),
+        ("loss", "mse"),
+        ("epochs", "many"),
+        ("base", True),
+        ("epochs", 2.5),
+        ("mirrored", "no"),
+        ("initial", 3),
+        ("test_folds", ["a"]),
+        ("test_folds", 3),
+    ],
 )
 def test_values_out_of_range_are_refused_by_name(name: str, value: object):
     with pytest.raises(ConfigError, match=name):

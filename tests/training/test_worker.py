@@ -174,17 +174,20 @@ def test_a_refused_start_leaves_no_folder(demo_data: Path, monkeypatch: pytest.M
     assert runs.list_runs() == before
 
 
-def test_a_refused_start_leaves_what_else_lies_in_its_folder(
-    demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    def refuse(*_: object) -> None:
-        raise RunError("disk full: 3 MB are free")
-
-    monkeypatch.setattr(checkpoint, "check_room", refuse)
+def test_a_folder_with_other_files_becomes_no_run(demo_data: Path, tmp_path: Path):
     (tmp_path / "mine.txt").touch()
-    with pytest.raises(RunError, match="disk full"):
+    with pytest.raises(RunError, match="holds other files"):
         process.launch(_config(demo_data), tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["mine.txt"]
+    words = ["--data", str(demo_data), "--model", "unet", "--recipe", "quick"]
+    assert cli.main(["train", *words, "--run", str(demo_data)]) == 2
+    assert not (demo_data / "config.json").exists()
+
+
+def test_a_folder_that_holds_a_run_asks_for_resume(demo_data: Path, tmp_path: Path):
+    run = new_run(_config(demo_data), tmp_path / "run")
+    with pytest.raises(RunError, match="--resume"):
+        new_run(_config(demo_data), run)
 
 
 def test_a_resume_forgets_how_far_the_dead_one_was(demo_data: Path):
