@@ -29,7 +29,7 @@ from brainseg.protocols import PlannedRun
 from brainseg.run_folder import read_json
 from brainseg.training.planning import open_data, split_of
 from brainseg.training.recipes import recipe
-from brainseg.types import Evaluation, RunStatus
+from brainseg.types import ARCHITECTURES, Evaluation, RunStatus
 
 DOC = card.CARD.with_name("ABLATIONS.md")
 SCORES = "validation.json"  # in a run's folder: its scores on the validation slices
@@ -194,7 +194,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     names = list(dict.fromkeys(row["variant"] for row in rows))
 
     def place(row: dict[str, Any]) -> tuple[Any, ...]:
-        of = protocols.NETWORKS.index(row["model"])
+        of = ARCHITECTURES.index(row["model"])
         return of, names.index(row["variant"]), row.get("machine", 1), row["seed"]
 
     for row in sorted(rows, key=place):
@@ -244,7 +244,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tumour-free", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=VARIANTS, metavar="NAME")
-    parser.add_argument("--model", choices=protocols.NETWORKS, default="unet")
+    parser.add_argument("--model", choices=ARCHITECTURES, default="unet")
     parser.add_argument("--epochs", type=int, default=45)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=1)

@@ -23,7 +23,7 @@ from brainseg import files, protocols, runs, statistics
 from brainseg.protocols import PlannedRun
 from brainseg.training.planning import open_data
 from brainseg.training.recipes import recipe
-from brainseg.types import SALIENCY_INPUTS
+from brainseg.types import ARCHITECTURES, SALIENCY_INPUTS
 
 DOC = card.CARD.with_name("SALIENCY_INPUT.md")
 WORDS = {"none": "scan alone", "1": "scan and map 1", "2": "scan and map 2", "both": "all three"}
@@ -133,7 +133,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", choices=protocols.NETWORKS, default="unet")
+    parser.add_argument("--model", choices=ARCHITECTURES, default="unet")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--base", type=int, default=8)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from brainseg import __version__, commands
 from brainseg.errors import BrainsegError
-from brainseg.protocols import NETWORKS, PROTOCOLS
+from brainseg.protocols import PROTOCOLS
 from brainseg.saliency_request import DEEPEST, METHODS
 from brainseg.scores import ORIENTATIONS
 from brainseg.training.recipes import CHOICES, MEANINGS, RECIPES
+from brainseg.types import ARCHITECTURES, NORMS
 
 _TRAIN_NUMBERS = {
     "epochs": int,
@@ -82,7 +83,7 @@ def _study_saliency(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _settings(verb: argparse.ArgumentParser) -> None:
     """Add what ``train`` and ``estimate`` share: data, network, recipe, hyper-parameters."""
     verb.add_argument("--data", metavar="DIR", help="dataset folder")
-    verb.add_argument("--model", choices=("unet", "resunet"))
+    verb.add_argument("--model", choices=ARCHITECTURES)
     verb.add_argument("--recipe", choices=RECIPES, default="reference")
     verb.add_argument("--split", choices=("patient", "slice"), dest="split_unit")
     verb.add_argument("--tumour-free", metavar="DIR", help="folder of tumour-free slices to add")
@@ -121,7 +122,7 @@ def _estimate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     verb = verbs.add_parser("estimate", help="how long a training would take: measures a few steps")
     _settings(verb)
     verb.add_argument(
-        "--also", action="append", default=[], choices=("unet", "resunet"), metavar="MODEL",
+        "--also", action="append", default=[], choices=ARCHITECTURES, metavar="MODEL",
         help="measure this network too, with the same settings",
     )  # fmt: skip
     verb.add_argument("--json", action="store_true", help="one JSON object a line, with progress")
@@ -139,7 +140,7 @@ def _protocol(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     verb.add_argument("--data", type=Path, required=True, metavar="DIR")
     verb.add_argument("--tumour-free", type=Path, metavar="DIR")
     verb.add_argument("--out", type=Path, required=True, metavar="DIR", help="runs, protocol.json")
-    verb.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
+    verb.add_argument("--networks", nargs="+", choices=ARCHITECTURES, default=ARCHITECTURES)
     _hyper_parameters(verb)
     verb.add_argument("--json", action="store_true", help="print JSON")
     verb.set_defaults(run=commands.protocol)
@@ -239,11 +240,11 @@ def _rest(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb.add_argument("--json", action="store_true")
     verb.set_defaults(run=commands.devices)
     verb = verbs.add_parser("architecture", help="layers, shapes and parameters of a network")
-    verb.add_argument("--model", choices=("unet", "resunet"), required=True)
+    verb.add_argument("--model", choices=ARCHITECTURES, required=True)
     verb.add_argument("--size", type=int, default=256)
     verb.add_argument("--base", type=int, default=32)
     verb.add_argument("--depth", type=int, default=4)
-    verb.add_argument("--norm", choices=("batch", "group"), default="batch")
+    verb.add_argument("--norm", choices=NORMS, default="batch")
     verb.add_argument("--json", action="store_true")
     verb.set_defaults(run=commands.architecture)
 

@@ -20,7 +20,7 @@ from typing import Any, Literal, cast, get_args
 
 from brainseg import __version__, files, history, paths
 from brainseg.errors import ConfigError, NetworkError
-from brainseg.types import CONTRASTS, SALIENCY_INPUTS, Split
+from brainseg.types import ARCHITECTURES, CONTRASTS, NORMS, PREPROCESSING, SALIENCY_INPUTS, Split
 
 SCHEMA = 1
 JSON, XML, BIN, WEIGHTS, SPLIT, GATE, HISTORY, SUMS = (
@@ -30,13 +30,11 @@ JSON, XML, BIN, WEIGHTS, SPLIT, GATE, HISTORY, SUMS = (
 REQUIRED = (JSON, XML, BIN)
 LISTED = (*REQUIRED, WEIGHTS, SPLIT, GATE, HISTORY)
 ENSEMBLE = "ensemble"
-ARCHITECTURES = ("unet", "resunet")
-PREPROCESSING = "minmax-pad-v1"
 LABELS = {"unet": "UNet", "resunet": "ResUNet", ENSEMBLE: "UNet + ResUNet"}
 MAP_WORDS = {"1": "with map 1", "2": "with map 2", "both": "with both maps"}
 _LARGEST_JSON = 64 * 1024
 Precision = Literal["f32", "bf16"]
-_ALLOWED: dict[str, tuple[str, ...]] = {"norm": ("batch", "group"), "contrast": CONTRASTS}
+_ALLOWED: dict[str, tuple[str, ...]] = {"norm": NORMS, "contrast": CONTRASTS}
 _ALLOWED |= {"orientation": ("any", "upright"), "saliency": tuple(SALIENCY_INPUTS)}
 _UNSAID = {name: choices[0] for name, choices in _ALLOWED.items()}
 _ALLOWED |= {"architecture": ARCHITECTURES}

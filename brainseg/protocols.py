@@ -19,10 +19,9 @@ from brainseg.errors import ConfigError
 from brainseg.training.foreground import Watch, train_to_end
 from brainseg.training.planning import new_run, open_data
 from brainseg.training.recipes import RunConfig, recipe
-from brainseg.types import RunStatus
+from brainseg.types import ARCHITECTURES, RunStatus
 
 PROTOCOLS = ("patient", "cross-validation", "document")
-NETWORKS = ("unet", "resunet")
 TRAINED_FOLDS = (0, 1, 2)
 REPORTED_FOLD = 3
 OF_SIZE = ("size", "base", "depth", "epochs", "batch_size", "precision", "threads", "seed")
@@ -49,7 +48,7 @@ def plan(
     data: Path,
     *,
     tumour_free: Path | None = None,
-    networks: Sequence[str] = NETWORKS,
+    networks: Sequence[str] = ARCHITECTURES,
     settings: Mapping[str, Any] | None = None,
 ) -> list[PlannedRun]:
     """Return the runs of a protocol.

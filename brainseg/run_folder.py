@@ -16,7 +16,7 @@ from brainseg import __version__, files, paths
 from brainseg.errors import RunError
 from brainseg.run_log import append_event
 from brainseg.training.recipes import RunConfig
-from brainseg.types import Evaluation, RunLabel, Split
+from brainseg.types import PREPROCESSING, Evaluation, RunLabel, Split
 
 MAX_TITLE, MAX_NOTE = 80, 2000
 _KEPT_DOCUMENTS = 512
@@ -79,7 +79,7 @@ def write_config(
             "config": config.to_dict(),
             "split": asdict(split),
             "facts": dict(facts or {}),
-            "preprocessing": "minmax-pad-v1",
+            "preprocessing": PREPROCESSING,
             "brainseg": __version__,
             "created": time.time(),
         },

@@ -35,6 +35,9 @@ SALIENCY_INPUTS: dict[str, tuple[Literal[1, 2], ...]] = {
     "both": (1, 2),
 }
 CONTRASTS = ("linear", "equalised")  # of the scan as a network sees it
+ARCHITECTURES = ("unet", "resunet")
+NORMS = ("batch", "group")  # normalisation layers of a network
+PREPROCESSING = "minmax-pad-v1"  # what brainseg.preprocess does; recorded with all that used it
 State = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "lost"]
 
 

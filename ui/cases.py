@@ -103,11 +103,6 @@ def _layer(name: str, colour: str, values: FloatArray | BoolArray) -> Layer:
     return Layer(name=name, colour=colour, values=values)
 
 
-def scan_panel(case: Case) -> Panel:
-    """Return the slice alone."""
-    return Panel(title="Scan", picture=case.picture, alt=f"Scan {case.name}")
-
-
 def saliency_panels(catalog: Catalog, sample: Sample) -> list[Panel]:
     """Return the saliency maps that come with a sample, as given, in the app's heat map."""
     panels = []
@@ -156,16 +151,6 @@ def summary_of(catalog: Catalog) -> list[dict[str, str | int]]:
 def problems_of(problems: Sequence[Problem]) -> list[dict[str, str]]:
     """Return one row per problem found in a dataset folder."""
     return [{"Problem": p.kind, "File": str(p.path), "Detail": p.detail} for p in problems]
-
-
-def truth_panel(case: Case) -> Panel:
-    """Return the slice with its true mask, or alone where none is known."""
-    if case.truth is None:
-        return Panel(title="Scan", picture=case.picture, alt=f"Scan {case.name}")
-    return Panel(
-        title=TRUTH, picture=case.picture, alt=f"Scan {case.name} with its true mask",
-        layers=(TRUTH,), scored=(TRUTH,), colour=palette.TRUTH,
-    )  # fmt: skip
 
 
 def comparison(case: Case, first: str, second: str, *, errors: bool = False) -> list[Panel]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from brainseg import runs
 from brainseg.errors import ConfigError, RunError
+from brainseg.networks import LABELS
 from brainseg.training.recipes import RunConfig
-from brainseg.types import RunStatus
+from brainseg.types import ARCHITECTURES, RunStatus
 
 ALIVE = runs.ALIVE
 BADGES = {
@@ -19,7 +20,7 @@ BADGES = {
     "failed": (":material/error:", "red"),
     "lost": (":material/link_off:", "red"),
 }
-NETWORKS = {"unet": "UNet", "resunet": "ResUNet"}
+NETWORKS = {name: LABELS[name] for name in ARCHITECTURES}
 # Words of a reason that no path has, and what mends it; the first that fits is said.
 _PUT_BACK = "Put the data back where they were, then resume."
 _MENDS = (

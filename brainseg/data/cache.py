@@ -28,7 +28,7 @@ from brainseg.data.catalog import Catalog
 from brainseg.data.pixels import read_mask, read_scan
 from brainseg.errors import DataError, ScanError
 from brainseg.preprocess import network_input, standardise_mask
-from brainseg.types import SALIENCY_INPUTS, BoolArray, ByteArray, Sample, Scan
+from brainseg.types import PREPROCESSING, SALIENCY_INPUTS, BoolArray, ByteArray, Sample, Scan
 
 SCHEMA = 1
 STALE_SECONDS = 24 * 3600
@@ -92,7 +92,7 @@ class _Wanted:
             "digest": self.catalog.digest,
             "side": self.side,
             "count": len(self.catalog.samples),
-            "preprocessing": "minmax-pad-v1",
+            "preprocessing": PREPROCESSING,
         }
         choices = {"saliency": (self.saliency, "none"), "contrast": (self.contrast, "linear")}
         return plain | {name: own for name, (own, usual) in choices.items() if own != usual}

@@ -16,7 +16,6 @@ from typing import Any
 import keras
 from keras import KerasTensor, layers
 
-NORMS = ("batch", "group")
 GROUPS = 8  # at most; each group of features is normalised together
 Norm = Callable[[int, str], Any]  # (features, name) to a layer for (B, H, W, features)
 

@@ -8,19 +8,19 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from brainseg.errors import ConfigError
-from brainseg.types import CONTRASTS, SALIENCY_INPUTS
+from brainseg.types import ARCHITECTURES, CONTRASTS, NORMS, SALIENCY_INPUTS
 
 SCHEMA = 1
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "model": ("unet", "resunet"),
+    "model": ARCHITECTURES,
     "split_unit": ("patient", "slice"),
     "loss": ("dice_batch", "dice", "dice_ce", "ce"),
     "optimizer": ("adam", "adamw", "muon"),
     "schedule": ("constant", "cosine"),
     "augment": ("none", "reference", "upright"),
     "monitor": ("val_dice_loss", "val_dice"),
-    "norm": ("batch", "group"),
+    "norm": NORMS,
     "saliency": tuple(SALIENCY_INPUTS),
     "contrast": CONTRASTS,
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),

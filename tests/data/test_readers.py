@@ -127,7 +127,3 @@ def test_missing_files_pipes_and_empty_folders_are_refused_at_once(tmp_path: Pat
     for name, words in (("none", "no such file"), ("pipe", "no such"), ("folder", "no DICOM file")):
         with pytest.raises(ScanError, match=words):
             readers.read_file(tmp_path / name)
-
-
-def test_every_value_of_supported_is_a_lower_case_ending() -> None:
-    assert all(ending.startswith(".") and ending == ending.lower() for ending in readers.SUPPORTED)
