@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from brainseg import calibration, metrics, runs, summary, surface, thresholds
-from brainseg.data.catalog import Catalog, read_mask, read_scan, upright
+from brainseg.data.catalog import Catalog, upright
 from brainseg.data.patients import PatientFacts, facts_for, pixel_mm
-from brainseg.data.pixels import AnyArray
+from brainseg.data.pixels import AnyArray, read_pair
 from brainseg.ensemble import Ensemble
 from brainseg.errors import ConfigError, DataError
 from brainseg.inference import Segmenter
@@ -95,7 +95,7 @@ def evaluate(
 
     Raises:
         ConfigError: no such orientation.
-        DataError: no slice, or one without truth.
+        DataError: no slice, or one without truth or with a mask of another size.
     """
     if orientation not in ORIENTATIONS:
         raise ConfigError(f"orientation must be one of {', '.join(ORIENTATIONS)}")
@@ -137,13 +137,9 @@ def _homes(catalogs: Sequence[Catalog], numbers: Sequence[int]) -> list[tuple[Ca
 
 
 def _read(sample: Sample, segmenter: Segmenter | Ensemble | Refined) -> tuple[Scan, BoolArray]:
-    scan, truth = read_scan(sample, segmenter.config.saliency), read_mask(sample)
+    scan, truth = read_pair(sample, segmenter.config.saliency)
     if truth is None:
         raise DataError(f"slice {sample.number} has no mask, so nothing can be scored on it")
-    if truth.shape != scan.pixels.shape:
-        if truth.any() or truth.size == 0:
-            raise DataError(f"slice {sample.number}: image and mask differ in size")
-        truth = np.zeros(scan.pixels.shape, dtype=np.bool_)
     return scan, truth
 
 

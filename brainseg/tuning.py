@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from brainseg import thresholds
-from brainseg.data.catalog import Catalog, read_mask, read_scan
+from brainseg.data.catalog import Catalog
+from brainseg.data.pixels import read_pair
 from brainseg.errors import DataError
 from brainseg.thresholds import LEVELS, Curve
 
@@ -28,7 +29,7 @@ def curve(
     """Predict slices once and score them at every level; masks at the files' own size.
 
     Raises:
-        DataError: no slice was given, or one is missing or has no truth.
+        DataError: no slice was given, or one is missing, has no truth or a mask of another size.
     """
     samples = {sample.number: sample for catalog in catalogs for sample in catalog.samples}
     chosen = list(numbers)
@@ -37,7 +38,7 @@ def curve(
     counts = []
     for done, number in enumerate(chosen, start=1):
         sample = samples[number]
-        scan, truth = read_scan(sample, segmenter.config.saliency), read_mask(sample)
+        scan, truth = read_pair(sample, segmenter.config.saliency)
         if truth is None:
             raise DataError(f"slice {number} has no mask, so nothing can be scored on it")
         probability = segmenter.predict(scan).probability

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from sklearn import metrics as peers
@@ -80,6 +81,15 @@ def test_a_network_of_single_pixels_scores_alike_in_all_eight_orientations(catal
     for name in ("dice", "specificity", "predicted_px", "hausdorff95_px", "surface_distance_px"):
         scores = [[getattr(case, name) for case in found] for found in cases]
         assert scores == [pytest.approx(scores[0])] * 8, name
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_a_mask_of_another_size_than_its_image_is_named(tmp_path: Path, value: int):
+    for folder, side in (("images", 16), ("masks", 8)):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "1.png"), np.full((side, side), value, np.uint8))
+    with pytest.raises(DataError, match=r"1\.png is 8x8 but its image is 16x16"):
+        evaluate(Bright(), read_catalog(tmp_path), [1])
 
 
 def test_as_stored_is_the_upright_slice_transposed(catalog: Catalog):

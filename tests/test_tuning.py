@@ -53,6 +53,12 @@ def test_a_curve_has_the_dice_of_one_kind_of_slice_and_the_alarms_of_the_other(
     assert seen == [1, 2]
 
 
+def test_a_mask_of_another_size_than_its_image_is_named(folder: Path) -> None:
+    cv2.imwrite(str(folder / "masks" / "1_mask.png"), np.full((8, 8), 255, np.uint8))
+    with pytest.raises(DataError, match=r"1_mask\.png is 8x8 but its image is 16x16"):
+        tuning.curve(Brightness(), [read_catalog(folder)], [1, 2])
+
+
 def test_slices_that_are_not_there_are_refused(folder: Path) -> None:
     for numbers in ([], [10**7]):
         with pytest.raises(DataError, match="are not in the folders"):

@@ -155,7 +155,11 @@ def sample_image(root: str, number: int) -> FloatArray:
 
 
 def sample_mask(root: str, number: int) -> BoolArray | None:
-    """Return the true mask as filed, (H, W) bool, or None where it is unknown."""
+    """Return the true mask as filed, (H, W) bool, or None where it is unknown.
+
+    Raises:
+        DataError: it cannot be read, or its image has another size.
+    """
     return _sample_array(root, catalog(root).digest, number, "mask")
 
 
@@ -171,6 +175,7 @@ def _sample_array(root: str, digest: str, number: int, what: str):
         array = catalogs.read_image(sample)
     elif what == "mask":
         array = catalogs.read_mask(sample)
+        catalogs.check_size(sample, array, sample_image(root, number))
     else:
         array = catalogs.read_saliency(sample, 1 if what.endswith("1") else 2)
     if array is not None:

@@ -25,7 +25,7 @@ import numpy as np
 
 from brainseg import paths
 from brainseg.data.catalog import Catalog
-from brainseg.data.pixels import read_mask, read_scan
+from brainseg.data.pixels import read_pair
 from brainseg.errors import DataError, ScanError
 from brainseg.preprocess import network_input, standardise_mask
 from brainseg.types import PREPROCESSING, SALIENCY_INPUTS, BoolArray, ByteArray, Sample, Scan
@@ -185,22 +185,14 @@ def _fill(work: Path, wanted: _Wanted, progress: Progress | None) -> None:
 
 def _arrays(sample: Sample, wanted: _Wanted) -> tuple[ByteArray, ByteArray]:
     side, saliency = wanted.side, wanted.saliency
-    scan = _with_every_map(read_scan(sample, saliency), saliency)
-    pixels = scan.pixels
+    scan, mask = read_pair(sample, saliency)
     try:
-        image, _ = network_input(scan, side, saliency, wanted.contrast)
+        image, _ = network_input(_with_every_map(scan, saliency), side, saliency, wanted.contrast)
     except ScanError as fault:
         raise DataError(f"{sample.image} cannot be used: {fault}") from None
     stored = np.rint((image if saliency != "none" else image[..., 0]) * 255).astype(np.uint8)
-    if sample.mask is None:
+    if mask is None:
         return stored, np.zeros((side, side), dtype=np.uint8)
-    mask = read_mask(sample)
-    if mask is None or mask.shape != pixels.shape:
-        got = "unreadable" if mask is None else f"{mask.shape[1]}x{mask.shape[0]}"
-        raise DataError(
-            f"{sample.mask} is {got} but its image is {pixels.shape[1]}x{pixels.shape[0]}; "
-            "both must have one size: mend or remove the pair"
-        )
     return stored, standardise_mask(mask, side).astype(np.uint8)
 
 

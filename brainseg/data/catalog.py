@@ -32,6 +32,7 @@ from brainseg.data.patients import PatientFacts, facts_for, own_facts
 from brainseg.data.pixels import (
     AnyArray,
     Orientation,
+    check_size,
     read_image,
     read_mask,
     read_saliency,
@@ -48,6 +49,7 @@ __all__ = [
     "Catalog",
     "Orientation",
     "Problem",
+    "check_size",
     "inspect",
     "read_catalog",
     "read_image",

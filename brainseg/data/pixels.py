@@ -81,6 +81,33 @@ def read_scan(sample: Sample, saliency: str = "none") -> Scan:
     )
 
 
+def read_pair(sample: Sample, saliency: str = "none") -> tuple[Scan, BoolArray | None]:
+    """Return a sample as ``read_scan`` does and its true mask, of one size; None where unknown.
+
+    Raises:
+        DataError: a file is missing, damaged or not an image, or the mask has another size.
+    """
+    scan = read_scan(sample, saliency)
+    if sample.mask is None:
+        return scan, np.zeros(scan.pixels.shape, dtype=bool) if sample.has_truth else None
+    mask = read_mask(sample)
+    check_size(sample, mask, scan.pixels)
+    return scan, mask
+
+
+def check_size(sample: Sample, mask: BoolArray | None, image: FloatArray) -> None:
+    """Refuse a mask that has not the size of its image.
+
+    Raises:
+        DataError: it has another.
+    """
+    if mask is not None and mask.shape != image.shape:
+        raise DataError(
+            f"{sample.mask} is {mask.shape[1]}x{mask.shape[0]} but its image is "
+            f"{image.shape[1]}x{image.shape[0]}; both must have one size: mend or remove the pair"
+        )
+
+
 def turn_upright(array: AnyArray, orientation: Orientation) -> AnyArray:
     """Return an (H, W) or (H, W, C) array as a reader expects it: transposed files turned back."""
     if orientation == "upright":
