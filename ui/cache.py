@@ -19,6 +19,7 @@ from brainseg import paths
 from brainseg.data import catalog as catalogs
 from brainseg.data import survey as surveys
 from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog, Problem
+from brainseg.data.layout import find_layout
 from brainseg.data.planes import Plane
 from brainseg.data.survey import Survey
 from brainseg.errors import BrainsegError, DataError
@@ -86,11 +87,21 @@ def _named_folders() -> list[str]:
     return named + [part for part in listed if isinstance(part, str)]
 
 
+def _downloaded() -> list[str]:
+    """Return the folder of downloads, or all that lies in it where that is several datasets."""
+    folder = paths.kaggle()
+    try:
+        find_layout(folder)
+    except (BrainsegError, OSError):
+        return [str(child) for child in sorted(folder.glob("[!.]*/"))]
+    return [str(folder)]
+
+
 def datasets() -> list[DatasetRef]:
     """Return every dataset folder that can be read: the user's own, Kaggle's, the demo's."""
     found: dict[str, DatasetRef] = {}
     taken: set[str] = set()
-    for folder in (*_named_folders(), str(paths.kaggle()), str(paths.demo())):
+    for folder in (*_named_folders(), *_downloaded(), str(paths.demo())):
         root = str(Path(folder).expanduser().resolve())
         if root in found or not Path(root).is_dir():
             continue

@@ -79,9 +79,10 @@ def download(slug: str = SLUG, to: Path | None = None, *, progress: Report | Non
         raise DataError(f"{slug!r} does not name a Kaggle dataset; it must be OWNER/NAME")
     to = paths.kaggle() if to is None else Path(to)
     target = to / slug.partition("/")[2]
-    for ready in (target, to):
-        if _holds_dataset(ready):
-            return ready
+    if _holds_dataset(target):
+        return target
+    if _holds_dataset(to, below=False):  # what lies below may be any other dataset
+        return to
     side = to / ".download"
     with _locked(side) as lock:
         archive = _fetch(slug, side, lock, progress or (lambda _: None))
@@ -133,11 +134,12 @@ def _adopt_zip(archive: Path) -> Path:
     return target
 
 
-def _holds_dataset(folder: Path) -> bool:
+def _holds_dataset(folder: Path, *, below: bool = True) -> bool:
     try:
-        return bool(find_layout(folder))
+        images = find_layout(folder)["images"]
     except (DataError, OSError):
         return False
+    return below or images.parent == folder
 
 
 def _check_dataset(folder: Path, origin: str) -> None:

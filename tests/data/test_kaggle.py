@@ -117,6 +117,24 @@ def test_a_second_call_downloads_nothing(
     assert download(SLUG, tmp_path / "to") == folder
 
 
+def test_another_dataset_below_the_folder_is_not_the_one_asked_for(
+    tmp_path: Path, child: Path
+) -> None:
+    other = download(SLUG, tmp_path / "to")
+    folder = download("someone/other", tmp_path / "to")
+    assert folder == tmp_path / "to" / "other"
+    assert folder != other
+    assert [sample.number for sample in read_catalog(folder).samples] == [0, 1]
+
+
+def test_a_folder_that_is_a_dataset_itself_is_taken_at_once(
+    tmp_path: Path, child: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = download(SLUG, tmp_path / "to")
+    monkeypatch.setattr(kaggle, "_command", lambda *_: ["false"])
+    assert download(SLUG, there) == there
+
+
 @pytest.mark.parametrize(
     ("kind", "says"),
     [

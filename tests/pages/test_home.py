@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
-import cv2
-import numpy as np
 import pytest
 
 
@@ -44,20 +40,3 @@ def test_an_unwritable_home_is_one_sentence(alone, text_of, home, monkeypatch):
     assert not app.exception
     assert len(app.error) == 1
     assert "cannot be written" in app.error[0].value
-
-
-@pytest.mark.usefixtures("networks")
-@pytest.mark.parametrize("screen", ["home", "segment", "compare", "dataset"])
-def test_a_mask_of_another_size_than_its_image_is_one_sentence(
-    alone, assert_frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screen: str
-):
-    for folder, side in (("images", 32), ("masks", 16)):
-        (tmp_path / "set" / folder).mkdir(parents=True)
-        pixels = np.tile(np.arange(side, dtype=np.uint8), (side, 1))
-        cv2.imwrite(str(tmp_path / "set" / folder / "1.png"), pixels * 7)
-    monkeypatch.setenv("BRAINSEG_DATA", str(tmp_path / "set"))
-    app = alone(screen, dataset__slice="1")
-    assert_frame(app)
-    said = [error.value for error in app.error]
-    assert len(said) == 1
-    assert "16x16 but its image is 32x32" in said[0].replace("\\", "")
