@@ -2,6 +2,7 @@
 
 BrainsegError
 ├── DataError      a dataset folder, archive or download is not what was expected
+│   └── DamagedError  an archive's bytes are not those that were packed
 ├── ScanError      an uploaded or named scan cannot be read
 │   └── ChoiceNeeded  it holds several volumes and does not say which is meant
 ├── ConfigError    a setting is out of range or unknown
@@ -23,6 +24,10 @@ class BrainsegError(Exception):
 
 class DataError(BrainsegError):
     """A dataset folder, archive or download is not what was expected."""
+
+
+class DamagedError(DataError):
+    """An archive is cut short or changed: only fetching it again helps."""
 
 
 class ScanError(BrainsegError):

@@ -89,6 +89,34 @@ def test_inspect_names_what_is_wrong(demo_data: Path, tmp_path: Path, capsys):
         assert part in said
 
 
+@pytest.mark.parametrize(
+    ("total", "rate", "left", "said"),
+    [
+        (790_000_000, 3_400_000.0, 229.0, "downloading 12.0 of 790.0 MB, 3.4 MB/s, 229 s left"),
+        (None, None, None, "downloading 12.0 MB"),
+    ],
+)
+def test_a_download_tells_how_far_it_is(
+    total: int | None, rate: float | None, left: float | None, said: str,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    from brainseg.data import kaggle
+
+    def download(slug, to, *, progress):
+        progress(
+            kaggle.DownloadProgress(
+                stage="downloading", done_bytes=12_000_000, total_bytes=total,
+                bytes_per_second=rate, seconds_left=left,
+            )
+        )  # fmt: skip
+        return to
+
+    monkeypatch.setattr(kaggle, "download", download)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert cli.main(["download", "--to", str(tmp_path)]) == 0
+    assert capsys.readouterr().err.strip() == said
+
+
 def test_runs_list_and_show_speak_json(demo_data: Path, capsys: pytest.CaptureFixture[str]):
     from brainseg.training.planning import new_run
     from brainseg.training.recipes import recipe

@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from brainseg import paths
 from brainseg.commands.console import print_json, progress
+
+if TYPE_CHECKING:
+    from brainseg.data.kaggle import DownloadProgress
 
 
 def demo(options: Namespace) -> int:
@@ -29,15 +33,23 @@ def download(options: Namespace) -> int:
         print(kaggle.adopt(options.existing))
         return 0
 
-    def show(p: kaggle.DownloadProgress) -> None:
+    def show(p: DownloadProgress) -> None:
         if sys.stderr.isatty():
-            print(f"\r{p}", end="", file=sys.stderr, flush=True)
+            print(f"\r{_told(p):<72}", end="", file=sys.stderr, flush=True)
 
     folder = kaggle.download(
         options.slug or kaggle.SLUG, options.to or paths.kaggle(), progress=show
     )
     print(f"\ndataset in {folder}")
     return 0
+
+
+def _told(p: DownloadProgress) -> str:
+    """Return how far a download is, in one line."""
+    of = "" if p.total_bytes is None else f" of {p.total_bytes / 1e6:.1f}"
+    rate = "" if p.bytes_per_second is None else f", {p.bytes_per_second / 1e6:.1f} MB/s"
+    left = "" if p.seconds_left is None else f", {p.seconds_left:.0f} s left"
+    return f"{p.stage} {p.done_bytes / 1e6:.1f}{of} MB{rate}{left}"
 
 
 def study_saliency(options: Namespace) -> int:

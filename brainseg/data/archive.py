@@ -10,6 +10,7 @@ or a mistake would have.
 from __future__ import annotations
 
 import io
+import lzma
 import shutil
 import stat
 import tempfile
@@ -22,7 +23,7 @@ from pathlib import Path, PurePosixPath
 
 from brainseg.data.formats import limits
 from brainseg.data.layout import EXTENSIONS
-from brainseg.errors import DataError, ScanError
+from brainseg.errors import DamagedError, DataError, ScanError
 
 ENDINGS = EXTENSIONS | {".csv", ".json", ".md", ".txt"}
 LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
@@ -33,6 +34,10 @@ HIGHEST_RATIO = 200
 CHUNK = 1 << 20
 STALE_SECONDS = 24 * 3600
 Progress = Callable[[int, int], None]
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError,
+    UnicodeDecodeError,
+)  # fmt: skip
 
 
 def unpack_archive(archive: Path, to: Path, *, progress: Progress | None = None) -> Path:
@@ -41,7 +46,8 @@ def unpack_archive(archive: Path, to: Path, *, progress: Progress | None = None)
     Every member's checksum is verified. ``progress(done, total)`` counts unpacked bytes.
 
     Raises:
-        DataError: the archive is refused or damaged, or the disk is too small; nothing is left.
+        DamagedError: the archive is damaged or no zip; nothing is left.
+        DataError: it is refused, or the disk is too small; nothing is left.
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise DataError(f"{to} exists already; name an empty or a new folder")
@@ -52,9 +58,11 @@ def unpack_archive(archive: Path, to: Path, *, progress: Progress | None = None)
             members = list_members(source, archive)
             _check_space(to, sum(member.file_size for member in members))
             return _unpack(source, members, to, progress)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as fault:
-        raise DataError(f"{archive} is damaged or not a zip ({fault}); download it again") from None
+    except _DAMAGE as fault:
+        raise _damaged(archive, fault) from None
     except OSError as fault:
+        if fault.errno is None:  # not the system's: so bz2 says that its data are invalid
+            raise _damaged(archive, fault) from None
         reason = fault.strerror or str(fault)
         raise DataError(f"{archive} cannot be unpacked into {to}: {reason}") from None
 
@@ -108,6 +116,10 @@ def read_members(data: bytes, most_members: int) -> list[bytes]:
             if member.file_size > most.unpacked_ratio * member.compress_size + 2**16:
                 raise ScanError("its archive is packed more tightly than scans can be")
         return [source.read(member) for member in members]
+
+
+def _damaged(archive: Path, fault: Exception) -> DamagedError:
+    return DamagedError(f"{archive} is damaged or not a zip ({fault}); download it again")
 
 
 def _refused(archive: Path, why: str) -> DataError:

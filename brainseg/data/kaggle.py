@@ -26,7 +26,7 @@ from brainseg import paths
 from brainseg.data.archive import unpack_archive
 from brainseg.data.credentials import find_credentials
 from brainseg.data.layout import find_layout
-from brainseg.errors import DataError
+from brainseg.errors import DamagedError, DataError
 
 __all__ = ["SLUG", "DownloadProgress", "adopt", "download", "find_credentials", "unpack_archive"]
 
@@ -145,21 +145,17 @@ def _holds_dataset(folder: Path, *, below: bool = True) -> bool:
 def _check_dataset(folder: Path, origin: str) -> None:
     try:
         find_layout(folder)
-    except DataError:
+    except DataError as fault:
         shutil.rmtree(folder, ignore_errors=True)
-        raise DataError(
-            f"{origin} holds no images folder; a dataset is images/N.png with masks/N_mask.png "
-            "beside it"
-        ) from None
+        raise DataError(str(fault).replace(str(folder), origin)) from None
 
 
 def _unpack_verified(archive: Path, target: Path, slug: str, progress: Report | None) -> None:
     meter = _Meter("unpacking", progress or (lambda _: None))
     try:
         unpack_archive(archive, target, progress=meter)
-    except DataError as fault:
-        if "damaged" in str(fault):
-            archive.unlink(missing_ok=True)  # a resumed download would only keep the damage
+    except DamagedError:
+        archive.unlink(missing_ok=True)  # a resumed download would only keep the damage
         raise
     _check_dataset(target, slug)
 
@@ -280,6 +276,8 @@ class _Meter:
         if now - self.reported < REPORT_SECONDS and done != total:
             return
         self.reported = now
+        if self.seen and done < self.seen[-1][1]:
+            self.seen.clear()  # the file begins again
         self.seen.append((now, done))
         while now - self.seen[0][0] > RATE_SECONDS:
             self.seen.popleft()

@@ -10,7 +10,7 @@ import pytest
 
 from brainseg.data import archive
 from brainseg.data.archive import unpack_archive
-from brainseg.errors import DataError
+from brainseg.errors import DamagedError, DataError
 
 Member = tuple[str | zipfile.ZipInfo, bytes]
 
@@ -30,7 +30,7 @@ def special(name: str, kind: int) -> zipfile.ZipInfo:
 
 def renamed(path: Path, old: str, new: bytes) -> Path:
     """Change a member's name to bytes that zipfile itself would not write."""
-    assert len(old) == len(new)
+    assert len(old.encode()) == len(new)
     path.write_bytes(path.read_bytes().replace(old.encode(), new))
     return path
 
@@ -86,6 +86,27 @@ def test_backslash_and_nul_are_refused(tmp_path: Path, name: bytes) -> None:
     with pytest.raises(DataError, match="forbidden character"):
         unpack_archive(source, tmp_path / "new" / "to")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_name_that_is_no_utf_8_is_one_sentence(tmp_path: Path) -> None:
+    source = make_zip(tmp_path / "a.zip", ("images/é.png", b"x"))
+    renamed(source, "é", b"\xff\xff")
+    with pytest.raises(DamagedError, match="damaged"):
+        unpack_archive(source, tmp_path / "new" / "to")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_damaged_lzma_member_is_one_sentence(tmp_path: Path) -> None:
+    source, content = tmp_path / "a.zip", os.urandom(500)
+    with zipfile.ZipFile(source, "w", zipfile.ZIP_LZMA) as target:
+        target.writestr("images/1.png", content)
+    data = bytearray(source.read_bytes())
+    start = 30 + len("images/1.png") + 4  # the properties of the compression
+    data[start : start + 5] = b"\xff" * 5
+    source.write_bytes(bytes(data))
+    with pytest.raises(DamagedError, match="damaged"):
+        unpack_archive(source, tmp_path / "to")
+    assert not (tmp_path / "to").exists()
 
 
 def test_a_name_that_differs_between_directory_and_file_is_refused(tmp_path: Path) -> None:

@@ -186,6 +186,41 @@ def test_a_damaged_download_is_thrown_away_and_fetched_again(tmp_path: Path, chi
     assert download(SLUG, tmp_path / "to").is_dir()
 
 
+def test_a_refused_download_is_kept_wherever_it_lies(tmp_path: Path, child: Path) -> None:
+    with zipfile.ZipFile(child, "w") as target:
+        target.writestr("images/1.exe", b"x")
+    to = tmp_path / "damaged-scans"
+    with pytest.raises(DataError, match="is refused"):
+        download(SLUG, to)
+    assert (to / ".download" / f"{NAME}.zip").is_file()
+
+
+@pytest.mark.parametrize("folders", [("a/images", "b/images"), ("images", "img")])
+def test_a_zip_that_holds_too_many_folders_says_which(
+    tmp_path: Path, folders: tuple[str, str]
+) -> None:
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as target:
+        for folder in folders:
+            target.writestr(f"{folder}/1.png", b"x")
+    with pytest.raises(DataError, match=r"more than one dataset|two folders of images") as fault:
+        adopt(tmp_path / "two.zip")
+    assert "two.zip" in str(fault.value)
+    assert str(paths.data()) not in str(fault.value)
+
+
+def test_a_download_that_begins_again_has_no_negative_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reports: list[DownloadProgress] = []
+    meter, clock = kaggle._Meter("downloading", reports.append), [0.0]
+    monkeypatch.setattr(kaggle.time, "monotonic", lambda: clock[0])
+    for done in (500, 900, 100, 300):
+        meter(done, 1000)
+        clock[0] += 1.0
+    assert [report.bytes_per_second for report in reports] == [None, 400, None, 200]
+    assert [report.seconds_left for report in reports] == [None, 0.25, None, 3.5]
+
+
 def test_a_download_that_is_no_dataset_is_removed(tmp_path: Path, child: Path) -> None:
     with zipfile.ZipFile(child, "w") as target:
         target.writestr("train/1.png", b"x")
