@@ -20,6 +20,7 @@ from brainseg.data import catalog as catalogs
 from brainseg.data import survey as surveys
 from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog, Problem
 from brainseg.data.layout import find_layout
+from brainseg.data.patients import OWN_TABLE
 from brainseg.data.planes import Plane
 from brainseg.data.survey import Survey
 from brainseg.errors import BrainsegError, DataError
@@ -44,12 +45,13 @@ class DatasetRef(NamedTuple):
 
 
 def _stamp(root: str) -> tuple[int, ...]:
-    """Modification times of a dataset folder and its subfolders: changes when files come or go."""
-    folder = Path(root)
+    """When files of a dataset came or went, or its own table was written to."""
     try:
-        children = sorted(child for child in folder.iterdir() if child.is_dir())
-        return tuple(path.stat().st_mtime_ns for path in (folder, *children))
-    except OSError:
+        folders = find_layout(Path(root))
+        home = folders["images"].parent
+        table = [path for path in (home / OWN_TABLE,) if path.is_file()]
+        return tuple(path.stat().st_mtime_ns for path in (home, *folders.values(), *table))
+    except (DataError, OSError):
         return ()
 
 

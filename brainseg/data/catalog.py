@@ -28,7 +28,7 @@ from brainseg.data.layout import (
     partner_key,
     role_of,
 )
-from brainseg.data.patients import PatientFacts, facts_for, own_facts
+from brainseg.data.patients import OWN_TABLE, PatientFacts, facts_for, own_facts
 from brainseg.data.pixels import (
     AnyArray,
     Orientation,
@@ -116,11 +116,12 @@ def read_catalog(root: Path, *, first_number: int = 0, tumour_free: bool = False
     home = layout["images"].parent
     marker = _read_marker(home)
     samples = _samples(images, partners, first_number)
-    samples, orientation = _with_facts(samples, images, home, first_number, marker)
+    own = own_facts(home)
+    samples, orientation = _with_facts(samples, images, own, first_number, marker)
     if tumour_free:
         samples = [replace(sample, tumour="none") for sample in samples]
     problems += _gaps(samples, partners, home)
-    problems += _other_folders(home)
+    problems += _unmatched_rows(own or {}, images, home) + _other_folders(home)
     return Catalog(
         root=home,
         samples=tuple(samples),
@@ -128,7 +129,7 @@ def read_catalog(root: Path, *, first_number: int = 0, tumour_free: bool = False
         orientation=orientation,
         synthetic=marker.get("synthetic") is True,
         name=root.resolve().name,
-        digest=_digest(listings, samples),
+        digest=_digest(listings, samples, told=own is not None),
     )
 
 
@@ -148,7 +149,7 @@ def _keyed_images(listing: Listing, problems: list[Problem]) -> dict[Key, Path]:
     for name, key in zip(names, keys, strict=True):
         path = listing.folder / name
         if numbered and not isinstance(key, int):
-            detail = "its name is not a number as the others are; it is not read"
+            detail = "its name is not a number as the others are, or too long; it is not read"
             problems.append(Problem(kind="stray file", path=path, detail=detail))
         elif key in images:
             detail = f"same slice as {images[key].name}; it is not read"
@@ -184,9 +185,10 @@ def _samples(
 ) -> list[Sample]:
     masks = partners.get("masks", {})
     maps = (partners.get("saliency 1", {}), partners.get("saliency 2", {}))
+    numbered = all(isinstance(key, int) for key in images)
     samples = [
         Sample(
-            number=first_number + (key if isinstance(key, int) else place),
+            number=first_number + (key if numbered and isinstance(key, int) else place),
             image=path,
             mask=masks.get(key),
             saliency=(maps[0].get(key), maps[1].get(key)),
@@ -199,7 +201,7 @@ def _samples(
 def _with_facts(
     samples: list[Sample],
     images: Mapping[Key, Path],
-    home: Path,
+    own: Mapping[Key, PatientFacts] | None,
     first_number: int,
     marker: Mapping[str, Any],
 ) -> tuple[list[Sample], Orientation]:
@@ -209,7 +211,6 @@ def _with_facts(
     if numbered and first_number == 0 and not marker:
         public = facts_for(samples)
     transposed = marker.get("orientation") == "transposed" or bool(public)
-    own = own_facts(home)
     known = [
         public.get(sample.number) if own is None else own.get(key_of(sample.image.stem))
         for sample in samples
@@ -242,6 +243,17 @@ def _gaps(
     return gaps
 
 
+def _unmatched_rows(
+    own: Mapping[Key, PatientFacts], images: Mapping[Key, Path], home: Path
+) -> list[Problem]:
+    """Report that rows of the folder's own table name no image: their slices know no patient."""
+    lost = [key for key in own if key not in images]
+    if not lost:
+        return []
+    detail = f"{len(lost)} of its {len(own)} rows name no image, {lost[0]!r} first"
+    return [Problem(kind="unmatched row", path=home / OWN_TABLE, detail=detail)]
+
+
 def _other_folders(home: Path) -> list[Problem]:
     detail = "not one of images, masks, saliency_maps_1, saliency_maps_2"
     return [
@@ -266,8 +278,14 @@ def _read_marker(home: Path) -> dict[str, Any]:
 _READ: tuple[Role, ...] = ("images", "masks", "saliency 1", "saliency 2")
 
 
-def _digest(listings: Mapping[Role, Listing], samples: list[Sample]) -> str:
-    """Hash the files' names, sizes and times, and the numbers and truth given to them."""
+def _digest(listings: Mapping[Role, Listing], samples: list[Sample], *, told: bool) -> str:
+    """Hash the files' names, sizes and times, their numbers and truth, and what they are ``told``.
+
+    What the public table says follows from the files; what the folder's own says does not.
+    """
     state = {role: listings[role].files for role in _READ if role in listings}
     truth = [(sample.number, sample.has_truth) for sample in samples]
-    return hashlib.sha256(repr((state, truth)).encode()).hexdigest()[:16]
+    parts: tuple[object, ...] = (state, truth)
+    if told:
+        parts += ([(sample.tumour, sample.patient, sample.fold) for sample in samples],)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

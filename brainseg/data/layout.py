@@ -27,6 +27,7 @@ _AFFIX = re.compile(
     r"^(?:mask|label|saliency(?:[ _-]?maps?)?(?:[ _-]?[12])?)[ _-]+"
     r"|[ _-]+(?:masks?|labels?|seg|saliency(?:[ _-]?maps?)?(?:[ _-]?[12])?)$"
 )
+MOST_DIGITS = 15  # of a number: so many are still exact in a browser
 Key = int | str
 
 
@@ -121,7 +122,8 @@ def _problem(kind: str, entry: os.DirEntry[str], detail: str) -> Problem:
 
 def key_of(stem: str) -> Key:
     """Return a file's key: its number where the stem is one (``007`` is 7), else the stem."""
-    return int(stem) if stem.isdecimal() and stem.isascii() else stem.casefold()
+    numbered = stem.isdecimal() and stem.isascii() and len(stem) <= MOST_DIGITS
+    return int(stem) if numbered else stem.casefold()
 
 
 def partner_key(stem: str) -> Key:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainseg.data.layout import Key, key_of
+from brainseg.data.layout import EXTENSIONS, Key, key_of
 from brainseg.data.pixels import read_mask
 from brainseg.errors import DataError
 from brainseg.types import TUMOURS, Sample, Tumour
@@ -106,7 +106,8 @@ def _read(table: Path) -> dict[Key, PatientFacts]:
             columns = [name.strip().lower() for name in rows.fieldnames or ()]
             rows.fieldnames = columns
             _check_columns(table, columns)
-            return {_key(row): _facts(row, table, rows.line_num) for row in rows if any(row)}
+            told = (row for row in rows if any(row[name] for name in columns))
+            return {_key(row): _facts(row, table, rows.line_num) for row in told}
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise DataError(
             f"{table} cannot be read as a table ({fault}); save it as UTF-8 CSV"
@@ -123,7 +124,7 @@ def _check_columns(table: Path, columns: Iterable[str]) -> None:
 
 def _key(row: dict[str, str | None]) -> Key:
     named = (row.get("number") or row.get("name") or "").strip()
-    stem = Path(named).stem if Path(named).suffix.lower() in {".png", ".jpg", ".tif"} else named
+    stem = Path(named).stem if Path(named).suffix.lower() in EXTENSIONS else named
     return key_of(stem)
 
 

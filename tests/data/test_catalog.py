@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from brainseg.data import survey
 from brainseg.data.catalog import (
     Catalog,
     inspect,
@@ -163,6 +164,29 @@ def test_own_names_are_numbered_in_natural_order(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_no_two_images_share_a_number_where_few_of_them_are_numbered(tmp_path: Path) -> None:
+    for place, name in enumerate(("1", "a", "b", "c")):
+        write(tmp_path / "images" / f"{name}.png", place)
+    catalog = read_catalog(tmp_path)
+    assert [sample.number for sample in catalog.samples] == [0, 1, 2, 3]
+    assert catalog.by_number(1).image.name == "a.png"
+
+
+def test_digits_too_many_for_a_number_are_a_name(folder: Path, tmp_path: Path) -> None:
+    long = "12345678901234567890123"
+    write(folder / "images" / f"{long}.png")
+    write_mask(folder / "masks" / f"{long}_mask.png")
+    catalog = read_catalog(folder)
+    assert len(catalog.samples) == 12
+    assert ("stray file", f"{long}.png") in kinds(catalog)
+    for last in "12":
+        write(tmp_path / "own" / "images" / f"{long}{last}.png")
+        write_mask(tmp_path / "own" / "masks" / f"{long}{last}_mask.png")
+    own = read_catalog(tmp_path / "own")
+    assert (own.problems, [sample.number for sample in own.samples]) == ((), [0, 1])
+    assert survey.make(own).numbers.tolist() == [0, 1]
+
+
 def test_a_single_sub_folder_with_the_layout_is_entered(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "outer" / "__MACOSX").mkdir(parents=True)
     folder.rename(tmp_path / "outer" / "inner")
@@ -230,6 +254,17 @@ def test_the_digest_follows_the_files(folder: Path) -> None:
     assert read_catalog(folder).digest == before
     write(folder / "images" / "3.png", 77)
     assert read_catalog(folder).digest != before
+
+
+def test_the_digest_follows_what_the_table_says(folder: Path) -> None:
+    without = read_catalog(folder).digest
+    digests = {without}
+    for row in ("3,A,glioma,1", "3,B,glioma,1", "3,B,pituitary,1", "3,B,pituitary,2"):
+        (folder / "patients.csv").write_text(f"number,patient,tumour,fold\n{row}\n")
+        digests.add(read_catalog(folder).digest)
+    assert len(digests) == 5
+    (folder / "patients.csv").unlink()
+    assert read_catalog(folder).digest == without
 
 
 def test_by_number_names_the_range(folder: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from brainseg.data.catalog import read_catalog
+from brainseg.data.layout import EXTENSIONS
 from brainseg.data.patients import facts_for, public_facts
 from brainseg.errors import DataError
 
@@ -104,6 +105,30 @@ def test_names_in_the_own_table_may_carry_an_ending_or_a_byte_order_mark(tmp_pat
     (tmp_path / "images" / "Head A.png").touch()
     (tmp_path / "patients.csv").write_text("Name,Patient\nHead A.png,P\n", encoding="utf-8-sig")
     assert read_catalog(tmp_path).samples[0].patient == "P"
+
+
+@pytest.mark.parametrize("ending", sorted(EXTENSIONS))
+def test_a_table_may_name_files_of_every_ending(tmp_path: Path, ending: str) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("p1_a", "p1_b"):
+        (tmp_path / "images" / f"{name}{ending}").touch()
+    rows = f"name,patient\np1_a{ending},P1\np1_b{ending.upper()},P1\n"
+    (tmp_path / "patients.csv").write_text(rows)
+    assert [sample.patient for sample in read_catalog(tmp_path).samples] == ["P1", "P1"]
+
+
+def test_rows_that_name_no_image_are_one_problem_and_empty_ones_none(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").touch()
+    table = tmp_path / "patients.csv"
+    for rows, said in (
+        ("a,P1\n,,\n,\n", []),
+        ("a,P1\nb.gif,P1\nc,P2\n", ["2 of its 3 rows name no image, 'b.gif' first"]),
+        ("b,P1\n", ["1 of its 1 rows name no image, 'b' first"]),
+    ):
+        table.write_text("name,patient\n" + rows)
+        found = [p for p in read_catalog(tmp_path).problems if p.kind == "unmatched row"]
+        assert [(p.path, p.detail) for p in found] == [(table, detail) for detail in said]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -27,6 +29,21 @@ def test_several_downloaded_datasets_are_listed_each(monkeypatch: pytest.MonkeyP
     assert [(ref.label, ref.root) for ref in cache.datasets()] == [("Kaggle", str(paths.kaggle()))]
     write(paths.kaggle() / "second")
     assert [ref.label for ref in cache.datasets()] == ["first", "second"]
+
+
+def test_a_table_that_is_corrected_in_place_is_read_again(tmp_path: Path):
+    root = write(tmp_path / "outer" / "set")
+    for patient in ("A", "B"):
+        (root / "patients.csv").write_text(f"number,patient\n1,{patient}\n")
+        os.utime(root, ns=(1, 1))  # as where only the file was written to
+        assert cache.catalog(str(tmp_path / "outer")).samples[0].patient == patient
+
+
+def test_a_file_that_comes_is_noticed_in_a_folder_within_the_folder(tmp_path: Path):
+    root = write(tmp_path / "outer" / "set")
+    assert len(cache.catalog(str(tmp_path / "outer")).samples) == 1
+    shutil.copy(root / "images" / "1.png", root / "images" / "2.png")
+    assert len(cache.catalog(str(tmp_path / "outer")).samples) == 2
 
 
 @pytest.mark.usefixtures("networks")

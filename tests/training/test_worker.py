@@ -221,12 +221,17 @@ def _copy_again(folder: Path) -> None:
     folder.with_name("copy").rename(folder)
 
 
-def test_a_resume_on_a_copy_of_the_data_or_beside_new_slices_goes_on(begun: Path, tmp_path: Path):
+def test_a_resume_on_a_copy_of_the_data_beside_new_slices_or_a_corrected_table_goes_on(
+    begun: Path, tmp_path: Path
+):
     planning.check_same_data(begun)
     before = planning.open_data(tmp_path / "data")[0].digest
     for name in ("data", "healthy"):
         _copy_again(tmp_path / name)
     assert planning.open_data(tmp_path / "data")[0].digest != before
+    planning.check_same_data(begun)
+    table = tmp_path / "data" / "patients.csv"
+    table.write_text(table.read_text().replace("glioma", "pituitary"))
     planning.check_same_data(begun)
     image = next((tmp_path / "data" / "images").iterdir())
     shutil.copy(image, image.with_name("9999.png"))
