@@ -275,6 +275,7 @@ def _read_marker(home: Path) -> dict[str, Any]:
     return marker if isinstance(marker, dict) else {}
 
 
+_READING = 2  # raised when files are read differently: what was derived from them is stale then
 _READ: tuple[Role, ...] = ("images", "masks", "saliency 1", "saliency 2")
 
 
@@ -285,7 +286,7 @@ def _digest(listings: Mapping[Role, Listing], samples: list[Sample], *, told: bo
     """
     state = {role: listings[role].files for role in _READ if role in listings}
     truth = [(sample.number, sample.has_truth) for sample in samples]
-    parts: tuple[object, ...] = (state, truth)
+    parts: tuple[object, ...] = (_READING, state, truth)
     if told:
         parts += ([(sample.tumour, sample.patient, sample.fold) for sample in samples],)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -17,6 +17,7 @@ from brainseg.types import SALIENCY_INPUTS, BoolArray, FloatArray, Sample, Scan
 
 _END_OF_FILE = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
 _LUMINANCE_BGR = np.array([0.114, 0.587, 0.299], dtype=np.float32)  # ITU-R BT.601
+_LOSSY = {".jpg", ".jpeg"}  # their values are near what was meant
 Orientation = Literal["transposed", "upright"]
 AnyArray = TypeVar("AnyArray", bound=NDArray[Any])
 
@@ -43,15 +44,25 @@ def read_stored(sample: Sample) -> NDArray[Any]:
 def read_mask(sample: Sample) -> BoolArray | None:
     """Return a sample's true mask, (H, W) bool in the image's geometry; None where unknown.
 
-    A slice known to be tumour-free needs no file: its mask is empty.
+    A slice known to be tumour-free needs no file: its mask is empty. Of two values the larger is
+    tumour; of more (soft edges) and in a JPEG what is above half of the range.
 
     Raises:
-        DataError: the file is missing, damaged or not an image.
+        DataError: the file is missing, damaged or not an image, or does not say what is tumour.
     """
     if sample.mask is None:
         return np.zeros(read_image(sample).shape, dtype=bool) if sample.has_truth else None
     values = _grey(_decode(sample.mask))
-    return np.asarray(values > _mask_threshold(values))
+    low, top, half = values.min(), values.max(), _mask_threshold(values)
+    if low < top and sample.mask.suffix.lower() not in _LOSSY:
+        if np.all((values == low) | (values == top)):
+            return np.asarray(values == top)
+        if top <= half:
+            raise DataError(
+                f"{sample.mask} holds more than two values, the highest {top:g}, and does not say "
+                "which are tumour: save the tumour as 255 and everything else as 0"
+            )
+    return np.asarray(values > half)
 
 
 def read_saliency(sample: Sample, which: Literal[1, 2]) -> FloatArray | None:

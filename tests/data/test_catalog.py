@@ -302,6 +302,41 @@ def test_a_mask_is_above_half_of_its_range(tmp_path: Path, values: list[int], dt
     assert mask.tolist() == [[False, True]]
 
 
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [([0, 2], "uint8"), ([1, 2], "uint8"), ([0, 100], "uint8"), ([0, 4095], "uint16")],
+)
+def test_of_two_values_in_a_mask_the_larger_is_tumour(
+    tmp_path: Path, values: list[int], dtype: str
+) -> None:
+    mask = read_mask(image_of(tmp_path / "a.png", np.array([values], dtype=dtype)))
+    assert mask is not None
+    assert mask.tolist() == [[False, True]]
+
+
+def test_soft_edges_are_cut_at_half_of_the_range(tmp_path: Path) -> None:
+    soft = np.array([[0, 3, 90, 127, 128, 200, 255]], dtype=np.uint8)
+    mask = read_mask(image_of(tmp_path / "a.png", soft))
+    assert mask is not None
+    assert mask.tolist() == [[False, False, False, False, True, True, True]]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_mask_of_several_labels_is_refused_by_name(tmp_path: Path, dtype: str) -> None:
+    labels = image_of(tmp_path / "a.png", np.array([[0, 1, 2, 4]], dtype=dtype))
+    with pytest.raises(DataError, match=r"a\.png .* the highest 4.* save the tumour as 255"):
+        read_mask(labels)
+
+
+def test_the_noise_of_a_jpeg_is_no_tumour(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 3, (64, 64), dtype=np.uint8)
+    sample = image_of(tmp_path / "a.jpg", noise)
+    assert read_image(sample).max() > 1
+    mask = read_mask(sample)
+    assert mask is not None
+    assert not mask.any()
+
+
 def test_an_empty_mask_stays_empty(tmp_path: Path) -> None:
     mask = read_mask(image_of(tmp_path / "a.png", np.zeros((4, 4), dtype=np.uint8)))
     assert mask is not None
