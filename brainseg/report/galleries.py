@@ -9,9 +9,9 @@ import cv2
 
 from brainseg import overlay, palette
 from brainseg.data.catalog import Catalog
-from brainseg.data.pixels import Orientation, read_image, read_mask, turn_upright
+from brainseg.data.pixels import Orientation, read_mask, read_scan, turn_upright
 from brainseg.report.frame import colours
-from brainseg.types import BoolArray, CaseScore, Evaluation, FloatArray, Scan
+from brainseg.types import BoolArray, CaseScore, Evaluation, FloatArray
 
 if TYPE_CHECKING:
     from brainseg.ensemble import Ensemble
@@ -98,10 +98,10 @@ def drawer(
 
     def draw(place: int, case: CaseScore) -> bytes:
         home, sample = homes[case.number]
-        image = read_image(sample)
-        found = predictors[place].predict(Scan(pixels=image)).mask(results[place].threshold)
+        scan = read_scan(sample, predictors[place].config.saliency)
+        found = predictors[place].predict(scan).mask(results[place].threshold)
         return picture(
-            image, read_mask(sample), found, shown[place],
+            scan.pixels, read_mask(sample), found, shown[place],
             orientation=home.orientation, side=SIDE,
         )  # fmt: skip
 

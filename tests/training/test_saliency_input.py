@@ -229,6 +229,16 @@ def test_evaluation_reads_the_maps_and_a_plain_scan_is_refused(trained: Path, ma
         segmenter.predict(read_scan(sample))
 
 
+def test_a_report_draws_a_network_that_needs_the_maps(
+    trained: Path, maps_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    page = tmp_path / "report.html"
+    words = ["--data", str(maps_data), "--ids", "all", "--report", str(page)]
+    assert cli.main(["evaluate", "--model", str(trained), *words]) == 0
+    assert "dice_median" in capsys.readouterr().out
+    assert "data:image/webp" in page.read_text()
+
+
 def test_a_resumed_run_equals_an_uninterrupted_one(trained: Path, maps_data: Path, tmp_path: Path):
     config, split = runs.config(trained), runs.split(trained)
     run = new_run(replace(config, epochs=1), tmp_path / "run")
