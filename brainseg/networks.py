@@ -224,13 +224,11 @@ def find_network(text: str) -> Path:
     known = {ref.name: ref.folder for ref in list_networks()}
     if text in known:
         return known[text]
-    path = Path(text)
-    if text.startswith("~"):
-        with suppress(RuntimeError):
-            path = path.expanduser()
-    for folder in (path, path / "network"):
-        if text and _looks_like_one(folder):
-            return folder.resolve()
+    with suppress(OSError, RuntimeError):  # a name that is too long, a home that does not exist
+        path = Path(text).expanduser()
+        for folder in (path, path / "network"):
+            if text and _looks_like_one(folder):
+                return folder.resolve()
     choices = ", ".join(known) or "none yet, train one first"
     raise NetworkError(
         f"there is no network named {text!r}; give the folder of one or a name of: {choices}"

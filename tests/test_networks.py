@@ -247,7 +247,7 @@ def test_a_path_to_the_network_or_to_its_run_is_found(folder: Path) -> None:
     assert networks.find_network(str(folder.parent)) == folder
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "../..", "/dev/null", "a\nb"])
+@pytest.mark.parametrize("text", ["", "nonsense", "../..", "/dev/null", "a\nb", "a" * 300])
 def test_an_unknown_name_is_answered_with_the_known_ones(text: str) -> None:
     make_network(paths.runs() / "20260101-000000-unet" / "network")
     with pytest.raises(NetworkError, match="20260101-000000-unet"):
