@@ -65,7 +65,7 @@ def result_of(one: PlannedRun, out: Path) -> Row:
         "dice": found.summary["dice"],
         "misses": found.summary["misses"],
         "slices": [case.number for case in ill],
-        "dices": [case.dice or 0.0 for case in ill],
+        "dices": [case.dice for case in ill],
         "patients": [case.patient or f"slice {case.number}" for case in ill],
     }
 

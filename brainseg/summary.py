@@ -21,6 +21,7 @@ from brainseg.types import (
 QUARTERS = ("smallest quarter", "second quarter", "third quarter", "largest quarter")
 OVERLAPS = ("iou", "precision", "sensitivity", "specificity")
 DISTANCES = ("hausdorff95_px", "surface_distance_px", "hausdorff95_mm", "surface_distance_mm")
+dice_of: Callable[[CaseScore], float] = operator.attrgetter("dice")  # with a tumour there is one
 
 
 def patient_of(case: CaseScore) -> str:
@@ -79,11 +80,11 @@ def _interval(name: str, values: Sequence[float], patients: Sequence[str]) -> Su
 
 
 def _dice(ill: Sequence[CaseScore]) -> Summary:
-    dices = [case.dice or 0.0 for case in ill]
+    dices = [dice_of(case) for case in ill]
     of_patients = statistics.group_means(dices, [patient_of(case) for case in ill])
     patients = [str(patient) for patient in of_patients]
     return {
-        **_averaged("dice", ill, lambda case: case.dice or 0.0),
+        **_averaged("dice", ill, dice_of),
         "dice_q1": _quantile(dices, 0.25),
         "dice_median": _quantile(dices, 0.5),
         "dice_q3": _quantile(dices, 0.75),
@@ -205,6 +206,6 @@ def pool(parts: Sequence[Evaluation]) -> Evaluation:
 
 def compare(first: Evaluation, second: Evaluation) -> statistics.Comparison:
     """Compare the Dice of two networks on the slices with a tumour that both were scored on."""
-    scores = [{c.number: c.dice or 0.0 for c in e.cases if c.truth_px} for e in (first, second)]
+    scores = [{c.number: dice_of(c) for c in e.cases if c.truth_px} for e in (first, second)]
     patients = {case.number: patient_of(case) for case in first.cases}
     return statistics.compare(scores[0], scores[1], patients)

@@ -141,6 +141,13 @@ def test_two_networks_are_compared_on_the_slices_with_a_tumour():
     assert found.by_slice.difference == pytest.approx(0.2)
 
 
+def test_a_miss_is_compared_as_a_dice_of_nothing():
+    seen, missed = _evaluation([_case(1, 0.5)]), _evaluation([_case(1, 0.0, predicted_px=0)])
+    assert summary.compare(missed, seen).by_slice.difference == pytest.approx(-0.5)
+    assert summary.compare(seen, missed).by_slice.difference == pytest.approx(0.5)
+    assert summary.compare(missed, missed).by_slice.difference == 0
+
+
 def test_every_mean_has_the_interval_of_its_patients():
     cases = [_case(i, 0.2 + i / 10, "ab"[i % 2], precision=None if i == 3 else 0.5 + i / 10)
              for i in range(4)]  # fmt: skip

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from brainseg import calibration, palette, thresholds
 from brainseg.report.frame import colours, layout, text
+from brainseg.summary import dice_of
 from brainseg.types import CaseScore, Evaluation
 
 Scored = tuple[str, str, list[CaseScore]]
@@ -58,7 +59,7 @@ def dice_histogram(evaluations: Sequence[Evaluation]) -> go.Figure:
     for name, colour, cases in _scored(evaluations):
         counts = [0] * 20
         for case in cases:
-            counts[min(int((case.dice or 0.0) * 20), 19)] += 1
+            counts[min(int(dice_of(case) * 20), 19)] += 1
         figure.add_scatter(
             x=[i / 20 for i in range(21)],
             y=[*counts, counts[-1]],

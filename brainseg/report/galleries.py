@@ -11,6 +11,7 @@ from brainseg import overlay, palette
 from brainseg.data.catalog import Catalog
 from brainseg.data.pixels import Orientation, read_mask, read_scan, turn_upright
 from brainseg.report.frame import colours
+from brainseg.summary import dice_of
 from brainseg.types import BoolArray, CaseScore, Evaluation, FloatArray
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ def chosen(cases: Sequence[CaseScore], kind: str) -> list[CaseScore]:
     """
     ill = [case for case in cases if case.truth_px]
     if kind == "Worst":
-        return sorted(ill, key=lambda c: (_dice(c), -c.truth_px))
+        return sorted(ill, key=lambda c: (dice_of(c), -c.truth_px))
     if kind == "Best":
-        return sorted(ill, key=lambda c: (-_dice(c), -c.truth_px))
+        return sorted(ill, key=lambda c: (-dice_of(c), -c.truth_px))
     if kind == "Median":
-        ranked = sorted(ill, key=_dice)
-        middle = _dice(ranked[(len(ranked) - 1) // 2]) if ranked else 0.0
-        return sorted(ill, key=lambda c: (abs(_dice(c) - middle), c.number))
+        ranked = sorted(ill, key=dice_of)
+        middle = dice_of(ranked[(len(ranked) - 1) // 2]) if ranked else 0.0
+        return sorted(ill, key=lambda c: (abs(dice_of(c) - middle), c.number))
     if kind == "Missed":
         return sorted((c for c in ill if not c.dice), key=lambda c: -c.truth_px)
     if kind == "False alarms":
@@ -52,14 +53,10 @@ def chosen(cases: Sequence[CaseScore], kind: str) -> list[CaseScore]:
     raise ValueError(f"a gallery is one of {', '.join(KINDS)}; received {kind!r}")
 
 
-def _dice(case: CaseScore) -> float:
-    return case.dice or 0.0
-
-
 def words(case: CaseScore) -> str:
     """Return a caption: number, kind, and the score that says what went on."""
     kind = {"none": "no tumour", None: ""}.get(case.tumour, case.tumour)
-    score = f"Dice {_dice(case):.3f}" if case.truth_px else f"{case.predicted_px:,} px painted"
+    score = f"Dice {dice_of(case):.3f}" if case.truth_px else f"{case.predicted_px:,} px painted"
     return " · ".join(part for part in (f"Slice {case.number}", kind, score) if part)
 
 
