@@ -155,11 +155,12 @@ def devices(options: Namespace) -> int:
 
 def architecture(options: Namespace) -> int:
     """Describe a network that was really built."""
+    form = {name: getattr(options, name) for name in ("size", "base", "depth", "norm")}
+    RunConfig(model=options.model, data="", **form)  # what can be trained can be built
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from brainseg.architecture import describe
 
-    sizes = {"size": options.size, "base": options.base, "depth": options.depth}
-    layers = describe(options.model, **sizes, norm=options.norm)
+    layers = describe(options.model, **form)
     if options.json:
         print_json(layers)
     for layer in () if options.json else layers:
