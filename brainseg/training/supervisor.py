@@ -46,7 +46,10 @@ def record(run: Path, state: str, reason: str) -> None:
 
 
 def supervise(claimed: Claim) -> int:
-    """Wait for its devices, train, and return the exit status: 0 finished or stopped, 1 failed."""
+    """Wait for its devices, train, and return the exit status.
+
+    0 finished or stopped, 2 failed for a reason that is the user's to mend, 1 failed otherwise.
+    """
     run = claimed.run
     stop_on_signals(run)
     try:
@@ -98,7 +101,9 @@ def _train(claimed: Claim, devices: Sequence[queue.Device]) -> int:
             return 0
         record(run, "failed", _how_it_ended(code, before))
         return 1
-    return 0 if states[-1]["state"] in ("finished", "stopped") else 1
+    if states[-1]["state"] in ("finished", "stopped"):
+        return 0
+    return 2 if code == 2 else 1
 
 
 def _only(devices: Sequence[queue.Device]) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """The process that trains one run, started by the supervisor, which gave it the run's lock.
 
-It leaves with 0 when it finished or was asked to stop, and records why where it fails.
+It leaves with 0 when it finished or was asked to stop, and records why where it fails: with 2 where
+that is the user's to mend, else with 1.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ def work(run: Path) -> int:
         files.write_json(run / "process.json", me.to_dict() if me else {})
         (run / ".reserve").write_bytes(bytes(_RESERVE_BYTES))
         done = _train(run)
+    except BrainsegError as error:  # the sentence says it all
+        record(run, "failed", _reason(error))
+        return 2
     except Exception as error:
         with suppress(OSError):
             traceback.print_exc()

@@ -150,6 +150,22 @@ def test_whatever_ends_a_training_is_called_by_its_name(error: Exception, reason
     assert worker._reason(error).startswith(reason)
 
 
+def test_a_slice_that_cannot_be_read_ends_train_with_one_sentence_and_exit_2(
+    demo_data: Path, tmp_path: Path
+):
+    data = shutil.copytree(demo_data, tmp_path / "data")
+    image = min((data / "images").iterdir())
+    image.write_bytes(image.read_bytes()[:200])
+    words = ["--data", str(data), "--model", "unet", "--recipe", "quick", "--run", tmp_path / "run"]
+    command = [sys.executable, "-m", "brainseg", "train", *words, "--size", "32", "--base", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    status = runs.status(tmp_path / "run")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stdout + done.stderr
+    assert (status.state, done.stdout.count("cut short")) == ("failed", 1)
+    assert f"{image} cannot be read" in str(status.reason)
+
+
 def test_a_run_whose_data_went_away_is_refused_with_the_reason(demo_data: Path, tmp_path: Path):
     folder = tmp_path / "data"
     folder.symlink_to(demo_data)
