@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,7 @@ def predict_files(
     labels = dict(zip(segmenters, _apart([Path(name).name for name in segmenters]), strict=True))
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
+    taken: set[str] = set()
     door = UploadGate(segmenters, precision=precision)
     for stem, (_, volume) in zip(stems, volumes, strict=True):
         of_model: dict[str, list[dict[str, Any]]] = {name: [] for name in segmenters}
@@ -73,7 +75,7 @@ def predict_files(
             verdict = door.judge(scan, answers)
             part = f"{stem}_{index:03d}" if volume.depth > 1 else stem
             for name, answer in answers.items():
-                path = out / f"{part}_{labels[name]}_mask.png"
+                path = out / f"{_free(f'{part}_{labels[name]}', taken)}_mask.png"
                 level = segmenters[name].threshold
                 mask = answer.mask(level).astype(np.uint8) * 255
                 files.write_bytes(path, overlay.encode(mask, ".png"))
@@ -99,12 +101,17 @@ def predict_files(
 
 
 def _apart(names: Sequence[str]) -> list[str]:
-    """Number those names that came before, so that no file is written over."""
-    found: list[str] = []
-    for name in names:
-        told = [name, *(f"{name}-{number}" for number in range(2, len(names) + 1))]
-        found.append(next(one for one in told if one not in found))
-    return found
+    """Number those names that came before."""
+    taken: set[str] = set()
+    return [_free(name, taken) for name in names]
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Take this name, or the first number of it that is free, so that no file is written over."""
+    told = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    free = next(one for one in told if one not in taken)
+    taken.add(free)
+    return free
 
 
 def _stem(path: Path) -> str:
