@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -185,7 +185,7 @@ def _samples(
 ) -> list[Sample]:
     masks = partners.get("masks", {})
     maps = (partners.get("saliency 1", {}), partners.get("saliency 2", {}))
-    numbered = all(isinstance(key, int) for key in images)
+    numbered = _are_numbers(images)
     samples = [
         Sample(
             number=first_number + (key if numbered and isinstance(key, int) else place),
@@ -198,6 +198,11 @@ def _samples(
     return sorted(samples, key=lambda sample: sample.number)
 
 
+def _are_numbers(keys: Iterable[Key]) -> bool:
+    """Whether names can be slice numbers; dates, for one, would reach into those added later."""
+    return all(isinstance(key, int) and key < TUMOUR_FREE_FIRST for key in keys)
+
+
 def _with_facts(
     samples: list[Sample],
     images: Mapping[Key, Path],
@@ -207,8 +212,7 @@ def _with_facts(
 ) -> tuple[list[Sample], Orientation]:
     """Add tumour, patient and fold from the folder's own table or else the verified public one."""
     public: dict[int, PatientFacts] = {}
-    numbered = all(isinstance(key, int) for key in images)
-    if numbered and first_number == 0 and not marker:
+    if _are_numbers(images) and first_number == 0 and not marker:
         public = facts_for(samples)
     transposed = marker.get("orientation") == "transposed" or bool(public)
     known = [

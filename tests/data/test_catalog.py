@@ -172,6 +172,15 @@ def test_no_two_images_share_a_number_where_few_of_them_are_numbered(tmp_path: P
     assert catalog.by_number(1).image.name == "a.png"
 
 
+def test_dates_are_names_and_no_numbers_of_slices_added_later(tmp_path: Path) -> None:
+    for place, name in enumerate(("20240115", "20240116", "7")):
+        write(tmp_path / "images" / f"{name}.png", place)
+    catalog = read_catalog(tmp_path)
+    assert [(sample.number, sample.image.stem) for sample in catalog.samples] == [
+        (0, "7"), (1, "20240115"), (2, "20240116"),
+    ]  # fmt: skip
+
+
 def test_digits_too_many_for_a_number_are_a_name(folder: Path, tmp_path: Path) -> None:
     long = "12345678901234567890123"
     write(folder / "images" / f"{long}.png")
