@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from brainseg.data.formats.colour import grey
 from brainseg.errors import DataError
 from brainseg.types import SALIENCY_INPUTS, BoolArray, FloatArray, Sample, Scan
 
 _END_OF_FILE = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
-_LUMINANCE_BGR = np.array([0.114, 0.587, 0.299], dtype=np.float32)  # ITU-R BT.601
 _LOSSY = {".jpg", ".jpeg"}  # their values are near what was meant
 Orientation = Literal["transposed", "upright"]
 AnyArray = TypeVar("AnyArray", bound=NDArray[Any])
@@ -52,8 +52,10 @@ def read_mask(sample: Sample) -> BoolArray | None:
     """
     if sample.mask is None:
         return np.zeros(read_image(sample).shape, dtype=bool) if sample.has_truth else None
-    values = _grey(_decode(sample.mask))
-    low, top, half = values.min(), values.max(), _mask_threshold(values)
+    stored = _decode(sample.mask)
+    values = _grey(stored)
+    low, top = float(values.min()), float(values.max())
+    half = _mask_threshold(top, stored.dtype)
     if low < top and sample.mask.suffix.lower() not in _LOSSY:
         if np.all((values == low) | (values == top)):
             return np.asarray(values == top)
@@ -154,21 +156,24 @@ def _damage(data: bytes) -> str | None:
 
 
 def _grey(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return (H, W) grey of decoded pixels, as an upload's: colour becomes float32 luminance."""
     if pixels.ndim == 2:
         return pixels
     if pixels.shape[2] < 3:
         return np.ascontiguousarray(pixels[:, :, 0])
-    first = pixels[:, :, 0]
-    if np.array_equal(first, pixels[:, :, 1]) and np.array_equal(first, pixels[:, :, 2]):
-        return np.ascontiguousarray(first)
-    return np.asarray(pixels[:, :, :3].astype(np.float32) @ _LUMINANCE_BGR).astype(pixels.dtype)
+    channels = [2, 1, 0, 3][: pixels.shape[2]]  # OpenCV's order is blue, green, red
+    return grey(pixels[:, :, channels], _full(pixels.dtype))
 
 
-def _mask_threshold(values: NDArray[Any]) -> float:
+def _full(kind: np.dtype[Any]) -> float:
+    """Return the value of white."""
+    return float(np.iinfo(kind).max) if kind.kind in "ui" else 1.0
+
+
+def _mask_threshold(top: float, kind: np.dtype[Any]) -> float:
     """Half of the range the file uses: 0/1, 8-bit values, or the full range of its type."""
-    top = float(values.max())
     if top <= 1:
         return 0.0
     if top <= 255:
         return 127.5
-    return float(np.iinfo(values.dtype).max) / 2 if values.dtype.kind in "ui" else top / 2
+    return _full(kind) / 2 if kind.kind in "ui" else top / 2

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from brainseg.data import survey
+from brainseg.data import readers, survey
 from brainseg.data.catalog import (
     Catalog,
     inspect,
@@ -297,7 +297,34 @@ def test_grey_rgb_is_its_channel_and_colour_its_luminance(tmp_path: Path) -> Non
     assert np.array_equal(read_image(sample), grey)
     green = np.zeros((4, 4, 3), dtype=np.uint8)
     green[..., 1] = 200
-    assert read_image(image_of(tmp_path / "b.png", green))[0, 0] == pytest.approx(117, abs=1)
+    assert read_image(image_of(tmp_path / "b.png", green))[0, 0] == pytest.approx(117.4)
+
+
+@pytest.mark.parametrize("depth", ["uint8", "uint16"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_slice_has_the_values_that_it_has_as_an_upload(
+    tmp_path: Path, channels: int, depth: str
+) -> None:
+    top = np.iinfo(depth).max
+    values = np.random.default_rng(0).integers(0, top + 1, (8, 9, channels)).astype(depth)
+    values[:4, :, 3:] = top
+    sample = image_of(tmp_path / "a.png", values)
+    upload = readers.read(sample.image.read_bytes(), "a.png")
+    assert np.array_equal(read_image(sample), upload.voxels[0])
+
+
+def test_what_is_transparent_is_black(tmp_path: Path) -> None:
+    values = np.full((4, 4, 4), 200, dtype=np.uint8)
+    values[..., 3] = [0, 51, 255, 255]
+    sample = image_of(tmp_path / "a.png", values)
+    assert read_image(sample)[0].tolist() == pytest.approx([0, 40, 200, 200])
+
+
+def test_a_deep_grey_rgb_mask_is_cut_at_half_of_its_range(tmp_path: Path) -> None:
+    values = np.repeat(np.array([[[0], [300], [32767], [32768]]], dtype=np.uint16), 3, axis=2)
+    mask = read_mask(image_of(tmp_path / "a.png", values))
+    assert mask is not None
+    assert mask.tolist() == [[False, False, False, True]]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,16 @@ def luminance(colour: NDArray[Any]) -> FloatArray:
     return np.asarray(grey, dtype=np.float32)
 
 
+def grey(pixels: NDArray[Any], full: float) -> FloatArray:
+    """Return (H, W) values of grey, RGB or RGBA pixels; what is transparent is black."""
+    if pixels.ndim == 2:
+        return pixels.astype(np.float32)
+    values = luminance(pixels)
+    if pixels.shape[2] == 4 and not (pixels[..., 3] == full).all():
+        values = values * (pixels[..., 3].astype(np.float32) / np.float32(full))
+    return values
+
+
 def is_coloured(colour: NDArray[Any], full: float) -> bool:
     """Whether the channels of (..., 3) RGB differ noticeably, where ``full`` is white.
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainseg.data.formats import limits
-from brainseg.data.formats.colour import is_coloured, luminance
+from brainseg.data.formats.colour import grey, is_coloured
 from brainseg.errors import ScanError
 from brainseg.types import FloatArray, Volume
 
@@ -82,16 +82,6 @@ def eight_bit(image: Any) -> NDArray[Any]:
     if image.mode == "LA":
         return np.asarray(image.convert("RGBA"))
     return np.asarray(image if image.mode in ("RGB", "RGBA") else image.convert("RGB"))
-
-
-def grey(pixels: NDArray[Any], full: float) -> FloatArray:
-    """Return (H, W) values of grey, RGB or RGBA pixels; what is transparent is black."""
-    if pixels.ndim == 2:
-        return pixels.astype(np.float32)
-    values = luminance(pixels)
-    if pixels.shape[2] == 4 and not (pixels[..., 3] == full).all():
-        values = values * (pixels[..., 3].astype(np.float32) / np.float32(full))
-    return values
 
 
 def turned(values: FloatArray, orientation: int) -> FloatArray:

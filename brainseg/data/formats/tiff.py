@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainseg.data.formats import limits
-from brainseg.data.formats.colour import is_coloured
-from brainseg.data.formats.raster import eight_bit, grey, opened, turned
+from brainseg.data.formats.colour import grey, is_coloured
+from brainseg.data.formats.raster import eight_bit, opened, turned
 from brainseg.errors import ScanError
 from brainseg.types import Volume
 
