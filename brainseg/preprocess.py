@@ -99,13 +99,8 @@ def equalise(image: FloatArray) -> FloatArray:
 
 
 def grey_levels(values: FloatArray | ByteArray) -> ByteArray:
-    """Return a map in 256 grey levels: 8-bit as it is, 16-bit and fractions of 1 on their scale."""
-    if values.dtype == np.uint8:
-        return np.asarray(values, dtype=np.uint8)
-    top = float(values.max())
-    whole = bool(np.all(values == np.floor(values)))
-    scale = 1 / 257 if top > 255 else 1.0 if whole or top > 1 else 255.0
-    return np.asarray(np.clip(values * scale, 0, 255), dtype=np.uint8)
+    """Return a map of values 0..255 in 256 whole grey levels."""
+    return np.asarray(np.clip(values, 0, 255), dtype=np.uint8)
 
 
 def standardise_map(values: FloatArray, geometry: Geometry) -> FloatArray:
@@ -113,7 +108,7 @@ def standardise_map(values: FloatArray, geometry: Geometry) -> FloatArray:
 
     A map keeps its brightness: how bright it is may differ from slice to slice on purpose.
     """
-    levels = np.asarray(grey_levels(values) / np.float32(255), dtype=np.float32)
+    levels = np.asarray(np.clip(values, 0, 255) / np.float32(255), dtype=np.float32)
     wanted = (geometry.height, geometry.width)
     if levels.shape != wanted:
         levels = np.asarray(cv2.resize(levels, wanted[::-1]), dtype=np.float32)

@@ -88,7 +88,7 @@ class Split:
 class Scan:
     """One 2-D image as it came: raw values; ``window`` is for the eye and not applied.
 
-    ``saliency`` are the two maps that a dataset may bring with a slice, raw, of any size.
+    ``saliency`` are the two maps that a dataset may bring with a slice, 0..255, of any size.
     """
 
     pixels: FloatArray  # (H, W)

@@ -37,13 +37,13 @@ def dataset_maps(catalog: Catalog, sample: Sample) -> None:
             else:
                 title = f"Saliency map {which}"
                 heat(upright(values, catalog), 255.0, title)
-                st.caption(f"**{title}** (as given). {scale_of(values, 255.0)}")
+                st.caption(f"**{title}** (as given). {scale_of(values, 255.0, 'Values')}")
 
 
-def scale_of(values: FloatArray, top: float) -> str:
-    """Return the scale of a heat map and the range of its raw values, in words."""
+def scale_of(values: FloatArray, top: float, name: str = "Raw values") -> str:
+    """Return the scale of a heat map and the range of its values, in words."""
     low, high = float(values.min()), float(values.max())
-    return f"Scale 0 to {top:.3g}. Raw values: {low:.3g} to {high:.3g}."
+    return f"Scale 0 to {top:.3g}. {name}: {low:.3g} to {high:.3g}."
 
 
 def heat(

@@ -141,9 +141,9 @@ def enlarged(picture: ByteArray, side: int = 256) -> ByteArray:
     return np.repeat(np.repeat(picture, times, axis=0), times, axis=1)
 
 
-def heat(values: FloatArray) -> ByteArray:
-    """Return 0..1 or 0..255 values in the one heat map of the app, never stretched."""
-    return overlay.heat(values / 255.0 if float(values.max()) > 1.0 else values)
+def heat(values: FloatArray, top: float = 255.0) -> ByteArray:
+    """Return values 0..``top`` in the one heat map of the app, never stretched."""
+    return overlay.heat(values / top)
 
 
 def heat_stops() -> list[tuple[float, str]]:

@@ -68,13 +68,23 @@ def read_mask(sample: Sample) -> BoolArray | None:
 
 
 def read_saliency(sample: Sample, which: Literal[1, 2]) -> FloatArray | None:
-    """Return a saliency map as it was given, (H, W) float32; None where the sample has none.
+    """Return a saliency map, (H, W) float32; None where the sample has none.
+
+    In grey levels 0..255, as its file's kind of number says and never by its own maximum: white is
+    255 in a file of 8 bits, 65535 in one of 16, 1 in one of fractions (unless a value exceeds it).
 
     Raises:
         DataError: the file is missing, damaged or not an image.
     """
     path = sample.saliency[which - 1]
-    return None if path is None else _grey(_decode(path)).astype(np.float32)
+    if path is None:
+        return None
+    stored = _decode(path)
+    values = _grey(stored).astype(np.float32)
+    full = _full(stored.dtype)
+    if full == 1.0 and values.max() > 1:
+        return values
+    return np.asarray(values / np.float32(full / 255))
 
 
 def read_scan(sample: Sample, saliency: str = "none") -> Scan:

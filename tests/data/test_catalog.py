@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from brainseg import preprocess
 from brainseg.data import readers, survey
 from brainseg.data.catalog import (
     Catalog,
@@ -311,6 +312,28 @@ def test_a_slice_has_the_values_that_it_has_as_an_upload(
     sample = image_of(tmp_path / "a.png", values)
     upload = readers.read(sample.image.read_bytes(), "a.png")
     assert np.array_equal(read_image(sample), upload.voxels[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "levels"),
+    [
+        (np.uint8([[0, 1, 1]]), [0, 1, 1]),
+        (np.uint8([[0, 7, 255]]), [0, 7, 255]),
+        (np.uint16([[0, 200, 257]]), [0, 200 / 257, 1]),
+        (np.uint16([[200, 300, 65535]]), [200 / 257, 300 / 257, 255]),
+        (np.float32([[0, 0.5, 1]]), [0, 127.5, 255]),
+    ],
+)
+def test_the_levels_of_a_saliency_map_follow_from_the_depth_of_its_file(
+    tmp_path: Path, values: np.ndarray, levels: list[float]
+) -> None:
+    path = tmp_path / "1.tif"
+    assert cv2.imwrite(str(path), values)
+    found = read_saliency(Sample(number=1, image=path, saliency=(path, None)), 1)
+    assert found is not None
+    assert found[0].tolist() == pytest.approx(levels)
+    square = preprocess.standardise_map(found, preprocess.geometry_of(found, 3))
+    assert square[1, :, 0].tolist() == pytest.approx([level / 255 for level in levels])
 
 
 def test_what_is_transparent_is_black(tmp_path: Path) -> None:

@@ -5,16 +5,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from brainseg import overlay
 from brainseg.data.catalog import Catalog, read_catalog
 from brainseg.errors import ConfigError
 from brainseg.networks import NetworkRef
 from brainseg.saliency_measures import Removal, SanityCheck, Stability, Stage
 from brainseg.saliency_request import METHODS, Progress, Question, Saliency
-from ui import saliency_controls, saliency_jobs, saliency_maps, saliency_trust
+from ui import pictures, saliency_controls, saliency_jobs, saliency_maps, saliency_trust, viewer
 from ui.saliency_controls import Asked
 
 Open = Callable[..., AppTest]
@@ -100,6 +102,23 @@ def test_the_networks_maps_share_one_scale_and_print_their_raw_range(
     assert "Raw values: -0.5 to 0.25" in shown
     app.button_group(key="saliency.scale").set_value("Each its own largest").run()
     assert "Scale 0 to 0.5." in text_of(app)
+
+
+def test_a_faint_map_of_a_dataset_stays_faint_and_tells_its_values(
+    alone: Open, text_of: Callable[[AppTest], str], demo: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    root = shutil.copytree(demo, tmp_path / "faint")
+    for path in (root / "saliency_maps_1").iterdir():
+        deep = np.full(cv2.imread(str(path), cv2.IMREAD_UNCHANGED).shape[:2], 257, np.uint16)
+        cv2.imwrite(str(path), deep)
+    monkeypatch.setenv("BRAINSEG_DATA", str(root))
+    shown = text_of(alone("saliency"))
+    assert "Saliency map 1** (as given). Scale 0 to 255. Values: 1 to 1." in shown
+    faint = np.ones((2, 2), np.float32)
+    assert np.array_equal(pictures.heat(faint), overlay.heat(faint / 255))
+    assert np.array_equal(pictures.heat(faint, top=1.0), overlay.heat(faint))
+    assert viewer._map(viewer.Layer(name="map", colour="", values=faint, heat=True))["top"] == 255
 
 
 def test_integrated_gradients_show_how_far_they_miss_completeness(

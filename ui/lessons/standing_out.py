@@ -19,17 +19,16 @@ def draw(chosen: Chosen) -> None:
         "surroundings: bright, dark or odd places that draw the eye. They know nothing of tumours. "
         "**Maps of a network** ask which pixels would change its answer."
     )
-    maps, origin = _maps(chosen)
+    maps, top, origin = _maps(chosen)
     grid = st.grid(3, min_column_width=200, gap="small")
     with grid.cell():
         st.image(chosen.outlined(), width="stretch", alt=f"{chosen.name} with its true mask")
         st.caption(f"**{chosen.name}**. Yellow: the true mask.")
     for title, values in maps.items():
         with grid.cell():
-            st.image(pictures.heat(values), width="stretch", alt=f"{title} as a heat map")
-            top = "255" if values.max() > 1 else "1"
+            st.image(pictures.heat(values, top), width="stretch", alt=f"{title} as a heat map")
             low, high = float(values.min()), float(values.max())
-            st.caption(f"**{title}**. Black: 0, white: {top}. Raw values: {low:.3g} to {high:.3g}.")
+            st.caption(f"**{title}**. Black: 0, white: {top:g}. Values: {low:.3g} to {high:.3g}.")
     st.caption(origin)
     if chosen.truth.any():
         _leak(chosen, maps)
@@ -37,20 +36,22 @@ def draw(chosen: Chosen) -> None:
     _of_networks()
 
 
-def _maps(chosen: Chosen) -> tuple[dict[str, FloatArray], str]:
+def _maps(chosen: Chosen) -> tuple[dict[str, FloatArray], float, str]:
+    """Return the maps by title, what is white in them, and where they come from."""
     given = {
         f"Saliency map {which}": upright(values, chosen.catalog)
         for which in (1, 2)
         if (values := cache.sample_saliency(chosen.root, chosen.sample.number, which)) is not None
     }
     if given and chosen.catalog.synthetic:
-        return given, "Made with the demo data: spectral residual (1) and fine-grained (2)."
+        return given, 255, "Made with the demo data: spectral residual (1) and fine-grained (2)."
     if given:
-        return given, "Shown as given: nobody documents how the dataset's two maps were made."
+        return given, 255, "Shown as given: nobody documents how the dataset's two maps were made."
     made = (static_saliency.spectral_residual, static_saliency.fine_grained)
     names = ("Spectral residual", "Fine-grained")
     return (
         {name: method(chosen.pixels) for name, method in zip(names, made, strict=True)},
+        1,
         "This dataset came without maps. These two were computed just now from the slice alone, by "
         "two classical methods.",
     )

@@ -38,7 +38,7 @@ class Layer:
     """Something drawn over a scan: a probability (float) or a mask (bool), (H, W).
 
     ``uncertainty_of`` names the layer whose uncertainty (0..1) this is: drawn as heat only.
-    ``heat`` says that it is a map of its own, 0..1 or 0..255: heat only too, and read as it is.
+    ``heat`` says that it is a map of its own, 0..255: heat only too, and read as it is.
     """
 
     name: str
@@ -191,8 +191,7 @@ def _layer(layer: Layer, levels: ByteArray, inside: BoolArray | None) -> dict[st
 
 
 def _map(layer: Layer) -> dict[str, Any]:
-    top = 255 if float(layer.values.max()) > 1 else 1
-    sent = {"id": layer.name, "name": layer.name, "kind": layer.kind, "top": top}
+    sent = {"id": layer.name, "name": layer.name, "kind": layer.kind, "top": 255}
     return {**sent, **pictures.value_layer(layer.values)}
 
 
