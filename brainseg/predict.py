@@ -34,9 +34,9 @@ def predict_files(
     """Write ``<stem>_<model>_mask.png`` for every slice of every scan and return a row for each.
 
     A volume's slices are numbered: ``<stem>_012_<model>_mask.png``; scans or networks of one name
-    are told apart by ``-2``, ``-3`` behind it. Files that together form a
-    DICOM series are read as one volume. Whether a slice looks like a head is said by the shipped
-    networks (``brainseg.upload_gate``).
+    are told apart by ``-2``, ``-3`` behind it. DICOM images of one folder, whatever they are
+    called, are read as one volume that bears the folder's name. Whether a slice
+    looks like a head is said by the shipped networks (``brainseg.upload_gate``).
 
     Args:
         models: names, ``"ensemble"`` among them, or folders of networks.
@@ -119,12 +119,18 @@ def _stem(path: Path) -> str:
 
 
 def _volumes(scans: Sequence[Path]) -> list[tuple[str, Volume]]:
-    dicom = [path for path in scans if path.suffix.lower() in (".dcm", ".ima", "")]
-    if len(dicom) > 1:
-        series = readers.read_series([(path.name, path.read_bytes()) for path in dicom])
-        rest = [path for path in scans if path not in dicom]
-        return [(dicom[0].parent.name, series), *_volumes(rest)]
-    return [(_stem(path), readers.read_file(path)) for path in scans]
+    """Return name and volume of each scan; the DICOM images of a folder are one."""
+    together: dict[Path, list[Path]] = {}
+    for path in scans:
+        together.setdefault(path.parent if readers.is_slice(path) else path, []).append(path)
+    return [_volume(paths) for paths in together.values()]
+
+
+def _volume(paths: Sequence[Path]) -> tuple[str, Volume]:
+    if len(paths) == 1:
+        return _stem(paths[0]), readers.read_file(paths[0])
+    series = readers.read_series([(path.name, path.read_bytes()) for path in paths])
+    return paths[0].parent.resolve().name, series
 
 
 def explain_file(

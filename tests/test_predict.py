@@ -1,13 +1,14 @@
-"""What `predict` takes for one scan, which of several volumes, and what it calls the masks."""
+"""What `predict` takes for one scan, and what it calls the masks."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from brainseg import predict
-from tests.data.scan_files import nifti, picture
+from brainseg import cli, predict
+from tests.data.scan_files import nifti, picture, series
 
 HEAD = (np.add.outer(np.arange(32), np.arange(32)) * 2).astype(np.uint8)
 FLAT = np.diag([1.0, 1.0, 4.0, 1.0])
@@ -22,3 +23,53 @@ def test_a_slice_of_a_volume_and_a_picture_of_its_name_are_told_apart(tmp_path: 
         "a_000_unet_mask.png", "a_001_unet_mask.png", "a_000_unet-2_mask.png",
     ]  # fmt: skip
     assert {row["mask"] for row in rows} == {str(p) for p in (tmp_path / "out").iterdir()}
+
+
+def stack(folder: Path, names: str, **fields: object) -> list[Path]:
+    """Put a DICOM series of four slices into a folder."""
+    folder.mkdir()
+    paths = [folder / names.format(place) for place in range(4)]
+    for path, (_, data) in zip(paths, series(4, **fields), strict=True):
+        path.write_bytes(data)
+    return paths
+
+
+@pytest.mark.parametrize("names", ["IM.{:04}", "1.2.840.{}", "{}.dcm", "{}", "{}.png"])
+def test_dicom_files_of_one_folder_are_one_volume_whatever_they_are_called(
+    tmp_path: Path, names: str, monkeypatch: pytest.MonkeyPatch
+):
+    paths = stack(tmp_path / "study", names)
+    monkeypatch.chdir(tmp_path / "study")
+    for scans in (paths, [Path(path.name) for path in paths]):
+        rows = predict.predict_files(["unet"], scans, tmp_path / "out")
+        assert [Path(row["mask"]).name for row in rows] == [
+            f"study_{place:03d}_unet_mask.png" for place in range(4)
+        ]
+
+
+def test_every_folder_is_a_series_of_its_own(tmp_path: Path):
+    first = stack(tmp_path / "before", "IM.{}")
+    second = stack(tmp_path / "after", "IM.{}", SeriesInstanceUID="1.2.3")
+    rows = predict.predict_files(["unet"], [*first, *second], tmp_path / "out")
+    stems = [Path(row["mask"]).name.split("_")[0] for row in rows]
+    assert stems == ["before"] * 4 + ["after"] * 4
+
+
+def test_what_is_no_scan_in_a_folder_is_left_out_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder, words = tmp_path / "scans", ["predict", "--model", "unet", "--out", tmp_path / "out"]
+    folder.mkdir()
+    (folder / "LICENSE").write_text("MIT")
+    (folder / "README").write_text("Two heads")
+    assert cli.main([*map(str, words), str(folder)]) == 2
+    assert "no scan" in capsys.readouterr().err
+    (folder / "1.png").write_bytes(picture(HEAD))
+    assert cli.main([*map(str, words), str(folder)]) == 0
+    assert "LICENSE and 1 more" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["1_unet_mask.png"]
+    assert cli.main([*map(str, words), str(folder / "README")]) == 2
+    assert "a text file" in capsys.readouterr().err
+    (folder / "2.png").touch()  # named like a scan
+    assert cli.main([*map(str, words), str(folder)]) == 2
+    assert "2.png: this is an empty file" in capsys.readouterr().err

@@ -218,7 +218,7 @@ def _scans(given: list[Path]) -> list[Path]:
     found: list[Path] = []
     for path in given:
         if path.is_dir():
-            found += sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
+            found += _scans_in(path)
         elif path.exists():
             found.append(path)
         else:
@@ -226,6 +226,23 @@ def _scans(given: list[Path]) -> list[Path]:
     if not found:
         raise ScanError("there is no scan in the folders given")
     return found
+
+
+def _scans_in(folder: Path) -> list[Path]:
+    """Return the scans of a folder, and say on stderr what else lies in it."""
+    from brainseg.data import readers
+
+    scans: list[Path] = []
+    others: list[tuple[str, bytes]] = []
+    for path in sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != "."):
+        if readers.is_scan(path):
+            scans.append(path)
+        else:
+            others.append((path.name, b""))
+    if others:
+        left = readers.source_of(others)
+        print(f"brainseg: warning: {folder}: left out, no scan: {left}", file=sys.stderr)
+    return scans
 
 
 def predict(options: Namespace) -> int:

@@ -22,6 +22,7 @@ from brainseg.types import Volume
 
 KINDS = "PNG, JPEG, TIFF, BMP, WebP, DICOM, NIfTI or MATLAB v7.3"
 _MEMBERS = 4096
+_PROBE = 4096  # first bytes of a file that tell its kind
 _PICTURES: tuple[tuple[bytes, raster.Kind], ...] = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -89,6 +90,20 @@ def read_file(path: Path, *, volume_index: int | None = None) -> Volume:
     except OSError as error:
         raise ScanError(f"{shown(path.name)}: it cannot be opened ({error.strerror})") from error
     return _guarded(lambda: dicom.read(slices, volume_index), shown(path.name))
+
+
+def is_slice(path: Path) -> bool:
+    """Whether a file begins like a DICOM image; an index of images is none."""
+    head = _head(path)
+    return _is_dicom(head) and not _is_index(head)
+
+
+def is_scan(path: Path) -> bool:
+    """Whether a file begins like one of a supported kind, or is called like one."""
+    head = _head(path)
+    if _is_dicom(head):
+        return not _is_index(head)
+    return _is_known(head) or path.name.lower().endswith(SUPPORTED)
 
 
 def probe(files: Sequence[tuple[str, bytes]]) -> None:
@@ -176,8 +191,7 @@ def _fault(data: bytes, *, alone: bool) -> str | None:
             "several files are read together only as one DICOM series, and this is "
             f"{_description(data)}; give the files one at a time"
         )
-    known = _picture(data) or _is_nifti(data) or _is_hdf5(data) or _is_zip(data)
-    return None if known else f"this is {_description(data)}; give {KINDS}"
+    return None if _is_known(data) else f"this is {_description(data)}; give {KINDS}"
 
 
 def _decode(contents: Sequence[bytes], volume_index: int | None) -> Volume:
@@ -206,6 +220,10 @@ def _picture(data: bytes) -> raster.Kind | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     return next((kind for magic, kind in _PICTURES if data.startswith(magic)), None)
+
+
+def _is_known(data: bytes) -> bool:
+    return bool(_picture(data)) or _is_nifti(data) or _is_hdf5(data) or _is_zip(data)
 
 
 def _is_dicom(data: bytes) -> bool:
@@ -251,9 +269,7 @@ def _slices_in(folder: Path) -> list[bytes]:
         raise ScanError(f"{shown(folder.name)}: the folder holds more than {_MEMBERS} files")
     slices, size = [], 0
     for path in paths:
-        with path.open("rb") as file:
-            head = file.read(512)
-        if _is_dicom(head) and not _is_index(head):
+        if is_slice(path):
             slices.append(_bytes_of(path))
             size += len(slices[-1])
         if size > limits.current().file_bytes:
@@ -261,6 +277,13 @@ def _slices_in(folder: Path) -> list[bytes]:
     if not slices:
         raise ScanError(f"{shown(folder.name)}: there is no DICOM file in this folder")
     return slices
+
+
+def _head(path: Path) -> bytes:
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(_PROBE)
 
 
 def _bytes_of(path: Path) -> bytes:
