@@ -199,11 +199,19 @@ def _tune(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb.set_defaults(run=commands.tune, fold=None)
 
 
+def _volume(verb: argparse.ArgumentParser) -> None:
+    """Add the choice of what a scan file holds several of."""
+    verb.add_argument(
+        "--volume", type=int, metavar="N", help="which volume of a file with several, from 1"
+    )
+
+
 def _predict(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("predict", help="write the predicted mask of scans")
     verb.add_argument("--model", action="append", required=True, metavar="NAME|RUN")
     verb.add_argument("--out", type=Path, required=True, metavar="DIR")
     _options(verb)
+    _volume(verb)
     verb.add_argument("files", type=Path, nargs="+", metavar="FILE|DIR")
     verb.set_defaults(run=commands.predict)
 
@@ -215,6 +223,7 @@ def _saliency(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     verb.add_argument("--target", default="mask", help='mask, "component N" or "pixel ROW,COLUMN"')
     verb.add_argument("--depth", default=DEEPEST, help="of gradcam: encoder1.., decoder1..")
     verb.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _volume(verb)
     verb.add_argument("file", type=Path, metavar="FILE")
     verb.set_defaults(run=commands.saliency)
 

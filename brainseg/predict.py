@@ -30,13 +30,14 @@ def predict_files(
     symmetries: bool = False,
     smallest: float = 0.0,
     precision: networks.Precision | None = None,
+    volume_index: int | None = None,
 ) -> list[dict[str, Any]]:
     """Write ``<stem>_<model>_mask.png`` for every slice of every scan and return a row for each.
 
     A volume's slices are numbered: ``<stem>_012_<model>_mask.png``; scans or networks of one name
-    are told apart by ``-2``, ``-3`` behind it. DICOM images of one folder, whatever they are
-    called, are read as one volume that bears the folder's name. Whether a slice
-    looks like a head is said by the shipped networks (``brainseg.upload_gate``).
+    are told apart by ``-2``, ``-3`` behind it. The DICOM images of a folder, whatever they are
+    called, are one volume of the folder's name. Whether a slice looks like a head is said by the
+    shipped networks (``brainseg.upload_gate``).
 
     Args:
         models: names, ``"ensemble"`` among them, or folders of networks.
@@ -46,8 +47,10 @@ def predict_files(
         symmetries: average over eight views of the slice (see ``brainseg.views``).
         smallest: drop connected parts smaller than this share of the slice.
         precision: ``"f32"`` or the faster ``"bf16"``; None as ``networks.precision`` says.
+        volume_index: which volume, from 0, of scans that hold several.
 
     Raises:
+        ChoiceNeeded: a scan holds several volumes and ``volume_index`` is None.
         ScanError: a scan cannot be read.
         NetworkError: a network cannot be found or is damaged.
     """
@@ -60,7 +63,7 @@ def predict_files(
         )
         for name in models
     }
-    volumes = _volumes(scans)
+    volumes = _volumes(scans, volume_index)
     stems = _apart([stem for stem, _ in volumes])
     labels = dict(zip(segmenters, _apart([Path(name).name for name in segmenters]), strict=True))
     out.mkdir(parents=True, exist_ok=True)
@@ -118,19 +121,19 @@ def _stem(path: Path) -> str:
     return path.name.removesuffix(".gz").rsplit(".", 1)[0] or path.name
 
 
-def _volumes(scans: Sequence[Path]) -> list[tuple[str, Volume]]:
+def _volumes(scans: Sequence[Path], index: int | None) -> list[tuple[str, Volume]]:
     """Return name and volume of each scan; the DICOM images of a folder are one."""
     together: dict[Path, list[Path]] = {}
     for path in scans:
         together.setdefault(path.parent if readers.is_slice(path) else path, []).append(path)
-    return [_volume(paths) for paths in together.values()]
+    return [_volume(paths, index) for paths in together.values()]
 
 
-def _volume(paths: Sequence[Path]) -> tuple[str, Volume]:
+def _volume(paths: Sequence[Path], index: int | None) -> tuple[str, Volume]:
     if len(paths) == 1:
-        return _stem(paths[0]), readers.read_file(paths[0])
-    series = readers.read_series([(path.name, path.read_bytes()) for path in paths])
-    return paths[0].parent.resolve().name, series
+        return _stem(paths[0]), readers.read_file(paths[0], volume_index=index)
+    files = [(path.name, path.read_bytes()) for path in paths]
+    return paths[0].parent.resolve().name, readers.read_series(files, volume_index=index)
 
 
 def explain_file(
@@ -141,6 +144,7 @@ def explain_file(
     *,
     target: str = "mask",
     depth: str = DEEPEST,
+    volume_index: int | None = None,
 ) -> tuple[list[Path], Saliency]:
     """Write a saliency map of a single slice as heat, and its raw values as ``.npy``.
 
@@ -148,6 +152,7 @@ def explain_file(
 
     Raises:
         ConfigError: there is no such method, target or depth.
+        ChoiceNeeded: the scan holds several volumes and ``volume_index`` (from 0) is None.
         ScanError: the scan cannot be read or has several slices.
         NetworkError: there is no such network, or it is the ensemble.
     """
@@ -157,11 +162,11 @@ def explain_file(
             f"{model} was trained with saliency maps beside the scan, and its own map is not made: "
             "choose a network that needs the scan alone"
         )
-    from brainseg import saliency
-
-    volume = readers.read_file(scan)
+    volume = readers.read_file(scan, volume_index=volume_index)
     if volume.depth != 1:
         raise ScanError(f"{scan} has {volume.depth} slices; saliency takes a single slice")
+    from brainseg import saliency
+
     opened = saliency.open_network(folder)
     found = saliency.explain(opened, volume.slice(0), method, target=wanted, depth=depth)
     out.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What `predict` takes for one scan, and what it calls the masks."""
+"""What `predict` takes for one scan, which of several volumes, and what it calls the masks."""
 
 from __future__ import annotations
 
@@ -73,3 +73,41 @@ def test_what_is_no_scan_in_a_folder_is_left_out_by_name(
     (folder / "2.png").touch()  # named like a scan
     assert cli.main([*map(str, words), str(folder)]) == 2
     assert "2.png: this is an empty file" in capsys.readouterr().err
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """Return the one sentence with which these words are refused."""
+    assert cli.main([str(word) for word in words]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    return err
+
+
+def test_one_of_several_volumes_is_chosen_by_its_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder, out = tmp_path / "study", tmp_path / "out"
+    stack(folder, "a{}", SeriesDescription="T1 post")
+    for name, data in series(3, SeriesInstanceUID="1.2.3"):
+        (folder / f"b{name}").write_bytes(data)
+    words = ["predict", "--model", "unet", "--out", out, folder]
+    refusal = said(capsys, *words)
+    assert "choose one of them with --volume: 1 (T1 post, 4 slices, 8 x 6), 2 (" in refusal
+    assert cli.main([*map(str, words), "--volume", "2"]) == 0
+    assert len(list(out.iterdir())) == 3
+    capsys.readouterr()
+    assert "there is no volume 3" in said(capsys, *words, "--volume", 3)
+    assert "--volume counts from 1" in said(capsys, *words, "--volume", 0)
+
+
+def test_whatever_reads_a_scan_says_how_a_volume_is_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    four, one, out = tmp_path / "four.nii", tmp_path / "one.png", ("--out", tmp_path / "out")
+    four.write_bytes(nifti(np.repeat(HEAD[:, :, np.newaxis, np.newaxis], 4, axis=3), FLAT))
+    one.write_bytes(picture(HEAD))
+    for verb in (("predict", *out), ("saliency", "--method", "gradient", *out)):
+        words = (*verb, "--model", "unet")
+        assert "choose one of them with --volume: 1 to 4" in said(capsys, *words, four)
+        assert "no volume 5" in said(capsys, *words, "--volume", 5, four)
+        assert "it holds 1 volume; there is no volume 2" in said(capsys, *words, "--volume", 2, one)

@@ -2,8 +2,9 @@
 
 from brainseg.commands.data import demo, download, inspect, study_saliency
 from brainseg.commands.estimating import estimate
+from brainseg.commands.predicting import predict, saliency
 from brainseg.commands.protocols import protocol
-from brainseg.commands.scoring import evaluate, predict, saliency, tune
+from brainseg.commands.scoring import evaluate, tune
 from brainseg.commands.training import architecture, devices, list_or_change_runs, train
 
 __all__ = [

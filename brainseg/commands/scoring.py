@@ -1,20 +1,17 @@
-"""Verbs that apply a network: evaluate, predict, saliency."""
+"""Verbs that score networks on slices whose truth is known."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import sys
 import time
 from argparse import Namespace
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainseg import files, runs, summary
 from brainseg.commands.console import print_json, progress
 from brainseg.data.catalog import Catalog, read_image, upright
-from brainseg.errors import ConfigError, ScanError
+from brainseg.errors import ConfigError
 from brainseg.protocol_table import compared
 from brainseg.types import Evaluation, Summary
 
@@ -26,7 +23,7 @@ def evaluate(options: Namespace) -> int:
     """Score networks on the same slices, print their tables, write what was asked for."""
     from brainseg.training.planning import open_data
 
-    _check(options)
+    check(options)
     if len(set(options.model)) < len(options.model):
         raise ConfigError("--model names the same network twice; name each once")
     opened = open_data(options.data, options.tumour_free)
@@ -139,7 +136,12 @@ def _numbers(options: Namespace, name: str, opened: list[Catalog]) -> list[int]:
     )
 
 
-def _check(options: Namespace) -> None:
+def check(options: Namespace) -> None:
+    """Refuse a share that is none.
+
+    Raises:
+        ConfigError: ``--threshold`` or ``--smallest`` lies outside 0..1.
+    """
     for name in ("threshold", "smallest"):
         value = getattr(options, name)
         if value is not None and not 0 <= value <= 1:
@@ -212,84 +214,3 @@ def _cell(value: float | int | None) -> str:
     if value is None:
         return "-"
     return str(value) if isinstance(value, int) else f"{value:.4f}"
-
-
-def _scans(given: list[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in given:
-        if path.is_dir():
-            found += _scans_in(path)
-        elif path.exists():
-            found.append(path)
-        else:
-            raise ScanError(f"{path} does not exist")
-    if not found:
-        raise ScanError("there is no scan in the folders given")
-    return found
-
-
-def _scans_in(folder: Path) -> list[Path]:
-    """Return the scans of a folder, and say on stderr what else lies in it."""
-    from brainseg.data import readers
-
-    scans: list[Path] = []
-    others: list[tuple[str, bytes]] = []
-    for path in sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != "."):
-        if readers.is_scan(path):
-            scans.append(path)
-        else:
-            others.append((path.name, b""))
-    if others:
-        left = readers.source_of(others)
-        print(f"brainseg: warning: {folder}: left out, no scan: {left}", file=sys.stderr)
-    return scans
-
-
-def predict(options: Namespace) -> int:
-    """Write the mask of every slice of every scan, in the scan's own size."""
-    from brainseg import predict as prediction
-
-    _check(options)
-    rows = prediction.predict_files(
-        options.model,
-        _scans(options.files),
-        options.out,
-        threshold=options.threshold,
-        symmetries=options.average == "symmetries",
-        smallest=options.smallest,
-        precision=options.precision,
-    )
-    _warn(rows)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
-    for row in rows:
-        print(f"{row['mask']}: {row['area_px']} px")
-    return 0
-
-
-def _warn(rows: list[dict[str, Any]]) -> None:
-    """Say on stderr, once a scan and network, that it may be no head; edges of a volume often."""
-    scans: dict[tuple[str, str], list[str | None]] = {}
-    for row in rows:
-        scans.setdefault((row["scan"], row["model"]), []).append(row["warning"])
-    for (scan, model), reasons in scans.items():
-        given = [reason for reason in reasons if reason]
-        if 2 * len(given) >= len(reasons):
-            share = f"{len(given)} of {len(reasons)} slices: " if len(reasons) > 1 else ""
-            print(f"brainseg: warning: {scan}, {model}: {share}{given[0]}", file=sys.stderr)
-
-
-def saliency(options: Namespace) -> int:
-    """Write a saliency map as a picture with its values beside it."""
-    from brainseg import predict as prediction
-
-    written, found = prediction.explain_file(
-        options.model, options.method, options.file, options.out,
-        target=options.target, depth=options.depth,
-    )  # fmt: skip
-    low, high = float(found.values.min()), float(found.values.max())
-    print(f"{written[0]}: magnitude, black 0 to bright {max(abs(low), abs(high)):.4g}")
-    print(f"{written[1]}: raw values, {low:.4g} to {high:.4g}; target: {found.target}")
-    if found.completeness_error is not None:
-        print(f"completeness: the sum misses the difference by {found.completeness_error:.2%}")
-    return 0

@@ -198,7 +198,10 @@ def _decode(contents: Sequence[bytes], volume_index: int | None) -> Volume:
     data = contents[0]
     if _is_dicom(data):  # first: its free first 128 bytes may look like a TIFF on purpose
         return dicom.read(contents, volume_index)
-    if picture := _picture(data):
+    picture = _picture(data)
+    if volume_index and (picture or _is_hdf5(data)):
+        raise ScanError(f"it holds 1 volume; there is no volume {volume_index + 1}")
+    if picture:
         return tiff.read(data) if picture == "TIFF" else raster.read(data, picture)
     if _is_nifti(data):
         return nifti.read(data, volume_index)
