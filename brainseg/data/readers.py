@@ -20,6 +20,10 @@ from brainseg.data.formats import dicom, limits, matlab, nifti, raster, tiff
 from brainseg.errors import ChoiceNeeded, ScanError
 from brainseg.types import Volume
 
+SUPPORTED = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"),
+    *(".dcm", ".nii", ".nii.gz", ".mat", ".zip"),
+)
 KINDS = "PNG, JPEG, TIFF, BMP, WebP, DICOM, NIfTI or MATLAB v7.3"
 _MEMBERS = 4096
 _PROBE = 4096  # first bytes of a file that tell its kind
