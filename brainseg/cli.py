@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brainseg import __version__, commands
+from brainseg.commands.training import RECIPE
 from brainseg.errors import BrainsegError
 from brainseg.protocols import PROTOCOLS
 from brainseg.saliency_request import DEEPEST, METHODS
@@ -84,7 +85,7 @@ def _settings(verb: argparse.ArgumentParser) -> None:
     """Add what ``train`` and ``estimate`` share: data, network, recipe, hyper-parameters."""
     verb.add_argument("--data", metavar="DIR", help="dataset folder")
     verb.add_argument("--model", choices=ARCHITECTURES)
-    verb.add_argument("--recipe", choices=RECIPES, default="reference")
+    verb.add_argument("--recipe", choices=RECIPES, help=f"default: {RECIPE}")
     verb.add_argument("--split", choices=("patient", "slice"), dest="split_unit")
     verb.add_argument("--tumour-free", metavar="DIR", help="folder of tumour-free slices to add")
     verb.add_argument("--from", dest="initial", metavar="NETWORK", help="start from these weights")
@@ -113,7 +114,7 @@ def _train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("train", help="train a network, in this terminal; Ctrl-C saves")
     _settings(verb)
     verb.add_argument("--run", dest="folder", metavar="DIR", help="run folder, new or to resume")
-    verb.add_argument("--resume", action="store_true", help="go on with the run of --run")
+    verb.add_argument("--resume", action="store_true", help="go on with --run, as it began")
     verb.add_argument("--background", action="store_true", help="return at once; see `runs list`")
     verb.set_defaults(run=commands.train)
 

@@ -56,6 +56,8 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
         (["architecture", "--model", "unet", "--base", "0"], "base"),
         (["architecture", "--model", "unet", "--depth", "-1"], "depth"),
         (["architecture", "--model", "unet", "--size", "100"], "multiple of 16"),
+        (["download", "--from", "z.zip", "--to", "here"], "leave out --to"),
+        (["download", "--from", "z.zip", "--slug", "a/b"], "leave out --slug"),
         (["runs", "show", "nope"], "nope"),
         (["runs", "stop", "nope"], "nope"),
     ],
@@ -131,3 +133,26 @@ def test_runs_list_and_show_speak_json(demo_data: Path, capsys: pytest.CaptureFi
     assert cli.main(["runs", "show", run.name, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["status"]["state"] == "queued"
     assert runs.status(run).epoch == 0
+
+
+def test_a_resumed_run_refuses_settings_that_are_not_its_own(
+    demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):  # fmt: skip
+    begun: list[Path] = []
+    monkeypatch.setattr("brainseg.training.process.start", lambda run: begun.append(run) or 1)
+    own = ["--data", str(demo_data), "--model", "unet", "--recipe", "quick", "--test-folds", "2"]
+    own += ["--size", "64", "--split", "slice"]
+    words = ["train", "--run", str(tmp_path / "run"), "--background"]
+    assert cli.main([*words, *own]) == 0
+    for same in ([], own, ["--size", "64"]):
+        assert cli.main([*words, "--resume", *same]) == 0
+    assert begun == [tmp_path / "run"] * 4
+    for other in (
+        ["--epochs", "3"], ["--data", "/nonexistent"], ["--model", "resunet"],
+        ["--recipe", "reference"], ["--split", "patient"], ["--from", "unet"],
+    ):  # fmt: skip
+        capsys.readouterr()
+        assert cli.main([*words, "--resume", *other]) == 2
+        assert f"leave out {other[0]}" in capsys.readouterr().err
+    assert len(begun) == 4

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from brainseg import paths
 from brainseg.commands.console import print_json, progress
+from brainseg.errors import ConfigError
 
 if TYPE_CHECKING:
     from brainseg.data.kaggle import DownloadProgress
@@ -30,6 +31,12 @@ def download(options: Namespace) -> int:
     from brainseg.data import kaggle
 
     if options.existing:
+        given = {"--slug": options.slug, "--to": options.to}
+        if others := [flag for flag, value in given.items() if value is not None]:
+            raise ConfigError(
+                f"leave out {' and '.join(others)}: --from uses a folder where it lies and unpacks "
+                f"a zip into {paths.data()}"
+            )
         print(kaggle.adopt(options.existing))
         return 0
 

@@ -13,9 +13,10 @@ from brainseg import runs
 from brainseg.commands.console import print_json
 from brainseg.errors import ConfigError, RunError
 from brainseg.training import lineage, process, supervisor
-from brainseg.training.recipes import RunConfig, recipe
+from brainseg.training.recipes import FLAG_OF, RunConfig, recipe
 from brainseg.types import RunStatus
 
+RECIPE = "reference"  # where none is named
 _SETTINGS = set(RunConfig.__dataclass_fields__) - {"model", "data", "recipe", "schema"}
 
 
@@ -30,9 +31,10 @@ def settings_of(options: Namespace) -> dict[str, Any]:
 
 def configuration(options: Namespace) -> RunConfig:
     """Return the run that the command line describes: recipe, then first weights, then options."""
-    start = lineage.settings(options.recipe, options.initial) if options.initial else {}
+    name = options.recipe or RECIPE
+    start = lineage.settings(name, options.initial) if options.initial else {}
     return recipe(
-        options.recipe,
+        name,
         model=options.model,
         data=str(Path(options.data).resolve()),
         **start | settings_of(options),
@@ -58,13 +60,28 @@ def _run_to_train(options: Namespace) -> Path:
     if options.resume:
         if not options.folder:
             raise ConfigError("--resume needs --run DIR: which run shall go on?")
-        return runs.find(options.folder)
+        run = runs.find(options.folder)
+        _check_own(run, options)
+        return run
     if not options.data or not options.model:
         raise ConfigError("train needs --data DIR and --model unet|resunet")
     config = configuration(options)
     from brainseg.training.planning import new_run
 
     return new_run(config, Path(options.folder) if options.folder else None)
+
+
+def _check_own(run: Path, options: Namespace) -> None:
+    """Refuse settings that a run did not begin with: resumed, it keeps its own."""
+    given = settings_of(options) | {"model": options.model, "recipe": options.recipe}
+    given["data"] = options.data and str(Path(options.data).resolve())
+    own = runs.config(run).to_dict()
+    others = [name for name, value in given.items() if value not in (None, own[name])]
+    if others:
+        flags = ", ".join("--" + FLAG_OF.get(name, name).replace("_", "-") for name in others)
+        raise ConfigError(
+            f"run {run.name} goes on as it began: leave out {flags}, or start a new run"
+        )
 
 
 def list_or_change_runs(options: Namespace) -> int:
