@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,35 +16,28 @@ LATE = {
     *("pydicom", "nibabel", "h5py", "kaggle", "nilearn"),
     *("highdicom", "imagecodecs", "tifffile"),
 }
-LEVEL_3 = {
-    "brainseg.models",
-    "brainseg.losses",
-    "brainseg.architecture",
-    "brainseg.export",
-    "brainseg.saliency",
-    "brainseg.saliency_methods",
-    "brainseg.saliency_sanity",
-    "brainseg.inference",
-    "brainseg.activations",
-    "brainseg.evaluate",
-    "brainseg.predict",
-    "brainseg.upload_gate",
-    "brainseg.runtime",
-    "brainseg.training.batches",
-    "brainseg.training.augment",
-    "brainseg.training.finish",
-    "brainseg.training.fit",
-    "brainseg.training.measure",
-    "brainseg.training.reporter",
-    "brainseg.training.prepare",
-    "brainseg.training.devices",
-    "brainseg.training.ema",
-    "brainseg.training.optimizers",
-    "brainseg.training.validate",
-}
 SOURCES = sorted((REPOSITORY / "brainseg").rglob("*.py"))
 SCREENS = sorted((REPOSITORY / "pages").glob("*.py"))
 SHARED = sorted((REPOSITORY / "ui").rglob("*.py"))
+
+
+def _layers() -> list[tuple[str, int]]:
+    """Return every module and package in the table of docs/ARCHITECTURE.md with its level."""
+    text = (REPOSITORY / "docs" / "ARCHITECTURE.md").read_text()
+    found, level = [], 0
+    for line in text.split("## Layers")[1].split("```")[1].splitlines():
+        if line[:3].strip() and not line[0].isdigit():
+            continue  # the screens
+        level = int(line[0]) if line[:1].isdigit() else level
+        words = line[3:].split("    ")[0]  # behind them stands what they may import
+        names = re.sub(r"\S+\{.*?\}", "", words).split()
+        for folder, inside in re.findall(r"(\S+)\{(.*?)\}", words):
+            names += [folder + name for name in inside.split()]
+        found += [(f"brainseg.{name}", level) for name in names]
+    return found
+
+
+LAYERS = _layers()
 
 
 def _module(path: Path) -> str:
@@ -63,8 +57,33 @@ def _imports(path: Path, *, everywhere: bool) -> set[str]:
     return found
 
 
-def _level_3(name: str) -> bool:
-    return any(name == module or name.startswith(f"{module}.") for module in LEVEL_3)
+def _levels(name: str) -> list[int]:
+    """Return the level of a module, or of what is imported from one; as often as it is listed."""
+    return [level for entry, level in LAYERS if name == entry or name.startswith(f"{entry}.")]
+
+
+def _level(name: str) -> int:
+    return max(_levels(name), default=0)
+
+
+def test_every_module_stands_in_the_table_of_layers_once():
+    names = [_module(path) for path in SOURCES]
+    assert {entry for entry, _ in LAYERS} <= set(names)
+    bare = {"brainseg", "brainseg.training"}  # these packages import nothing
+    assert [name for name in names if len(_levels(name)) != 1 and name not in bare] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_module)
+def test_a_module_imports_from_its_own_level_or_below(path: Path):
+    own = _level(_module(path))
+    names = _imports(path, everywhere=own < 2)  # level 2 opens level 3 inside functions
+    assert [name for name in names if _level(name) > own] == []
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if not _level(_module(p))], ids=_module)
+def test_the_lowest_level_needs_next_to_nothing(path: Path):
+    roots = {name.split(".")[0] for name in _imports(path, everywhere=True)}
+    assert roots <= sys.stdlib_module_names | {"brainseg", "numpy", "psutil"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_module)
@@ -80,11 +99,10 @@ def test_figures_are_drawn_in_the_report_package_only(path: Path):
     assert not [n for n in _imports(path, everywhere=False) if n.startswith("brainseg.report")]
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if not _level_3(_module(p))], ids=_module)
+@pytest.mark.parametrize("path", [p for p in SOURCES if _level(_module(p)) < 3], ids=_module)
 def test_light_modules_stay_light(path: Path):
     names = _imports(path, everywhere=False)
     assert not {name.split(".")[0] for name in names} & (HEAVY | LATE)
-    assert not [name for name in names if _level_3(name)]
 
 
 @pytest.mark.parametrize("path", SCREENS, ids=lambda p: p.stem)
@@ -98,7 +116,7 @@ def test_screens_draw_and_compute_nothing(path: Path):
 def test_shared_screen_code_opens_heavy_doors_inside_functions_only(path: Path):
     names = _imports(path, everywhere=False)
     assert not {name.split(".")[0] for name in names} & (HEAVY | LATE)
-    assert not [name for name in names if _level_3(name)]
+    assert not [name for name in names if _level(name) == 3]
 
 
 @pytest.mark.parametrize("path", SOURCES + SCREENS + SHARED, ids=_module)
