@@ -23,7 +23,7 @@ with frame.open_page(
             "Look at the dataset", "dataset", icon=":material/leaderboard:",
         )  # fmt: skip
         st.stop()
-    part = st.selectbox("Slices", list(parts), key="evaluate.part", width=420)
+    part = evaluation_view.choose_part("evaluate.part", list(parts))
     numbers = parts[part]
     evaluation_view.warn_of_training(refs, catalogs, numbers)
 

@@ -19,7 +19,6 @@ from ui import (
     evaluation,
     evaluation_view,
     frame,
-    missing,
     widgets,
 )
 from ui.compare_scores import Pair
@@ -123,9 +122,7 @@ def all_slices(
         return
     st.markdown("**Every slice, one dot each**")
     if len(parts) > 1:
-        missing.look(PART, parts)
-        part = st.selectbox("Slices", parts, key=PART, bind="query-params", width=420)
-        missing.say(PART, "the slices", "cannot be chosen here", part)
+        evaluation_view.choose_part(PART, parts)
     evaluation_view.warn_of_training(refs, [catalog], chosen)
     if pair:
         _scatter(pair, (refs[0].label, refs[1].label), present)

@@ -19,6 +19,7 @@ from ui import (
     evaluate_symmetries,
     evaluation,
     frame,
+    missing,
 )
 from ui.evaluation import View
 
@@ -53,6 +54,14 @@ def choose_catalogs(catalog: evaluation.Catalog) -> tuple[tuple, tuple[str, ...]
     if added is None:
         return (catalog,), (own,)
     return (catalog, cache.tumour_free(others[added])), (own, added)
+
+
+def choose_part(key: str, parts: Sequence[str]) -> str:
+    """Let the user choose which slices are scored; the address carries it, by its label."""
+    missing.look(key, parts)
+    part = st.selectbox("Slices", parts, key=key, bind="query-params", width=420)
+    missing.say(key, "the slices", "cannot be chosen here", part)
+    return part
 
 
 def warn_of_training(

@@ -54,3 +54,21 @@ def test_the_address_chooses_which_slices_are_plotted_from_the_first_moment(alon
     app = alone("compare", compare__part=everything)
     assert app.selectbox(key="compare.part").value == everything
     assert asked == [24]
+
+
+def test_the_address_of_evaluate_brings_the_chosen_slices_back(alone, monkeypatch):
+    monkeypatch.setattr(evaluation, "known_parts", lambda *_: {"test": (3, 4), "val": (5, 6, 7)})
+    validation = "Validation slices of UNet (3)"
+    app = alone("evaluate", evaluate__part=validation)
+    assert app.selectbox(key="evaluate.part").value == validation
+    assert app.selectbox(key="evaluate.part").proto.query_param_key == "evaluate.part"
+    assert not [told for told in app.warning if "The link asks" in told.value]
+
+
+def test_a_link_to_slices_that_cannot_be_scored_any_more_says_so(alone):
+    app = alone("evaluate", evaluate__part="Test slices of Gone (9)")
+    assert app.selectbox(key="evaluate.part").value == "All slices with a known mask (24)"
+    assert [told.value.replace("\\", "") for told in app.warning] == [
+        "The link asks for the slices Test slices of Gone (9), which cannot be chosen here; "
+        "shown instead: All slices with a known mask (24).",
+    ]
