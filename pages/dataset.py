@@ -11,6 +11,7 @@ from ui import (
     dataset_statistics,
     frame,
     gallery,
+    missing,
     widgets,
 )
 from ui.dataset_grid import Card
@@ -78,10 +79,14 @@ with frame.open_page("Dataset", "Look through the slices, their true masks and s
             "View", [GALLERY, STATISTICS, HEALTH], default=GALLERY, required=True,
             key="dataset.view", bind="query-params",
         )  # fmt: skip
+        numbers = [sample.number for sample in catalog.samples]
+        missing.look("dataset.slice", [str(one) for one in numbers])
         number = st.selectbox(
-            "Slice", [s.number for s in catalog.samples], index=None, placeholder="Number",
+            "Slice", numbers, index=None, placeholder="Number",
             key="dataset.slice", bind="query-params", width=140, filter_mode="prefix",
         )  # fmt: skip
+    shown = "all of them" if number is None else f"slice {number}"
+    missing.say("dataset.slice", "slice", "is not in this dataset", shown)
     if view == HEALTH:
         show_health(catalog)
     else:

@@ -38,7 +38,7 @@ with frame.open_page(
     with right:  # before the picture: opening the networks takes a moment
         if not networks:
             frame.empty_state(
-                "**No trained network yet.** The quick recipe takes a few minutes.",
+                "**No trained network yet.** The quick recipe takes minutes on the demo data.",
                 "Train a network", "train", icon=":material/model_training:",
             )  # fmt: skip
         st.subheader("At a glance", anchor=False)

@@ -20,8 +20,9 @@ with frame.open_page(
     with st.expander("New training", expanded=not statuses, key=form, icon=":material/add:"):
         training.form()
     if not statuses:
+        st.query_params.pop(training_table.RUN, None)
         frame.empty_state(
-            "**No run yet.** Start one above: the quick recipe takes a few minutes.",
+            "**No run yet.** Start one above: the quick recipe takes minutes on the demo data.",
             icon=":material/timeline:",
         )
         training_news.wait()

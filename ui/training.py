@@ -109,7 +109,7 @@ def _epochs(base: RunConfig) -> int:
     chosen = st.segmented_control(
         "Epochs", offered, default=base.epochs, required=True, key=f"train.{base.recipe}.epochs",
         persist_state="session",
-        help="The most there will be: early stopping may end the run before.",
+        help="The most there will be: patience, where it is not 0, may end the run before.",
     )  # fmt: skip
     if chosen != OTHER:
         return int(chosen)

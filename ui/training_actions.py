@@ -16,6 +16,7 @@ from ui.training_words import ALIVE, name_of
 
 REFUSED = "train.refused"  # why the last thing asked for could not be done
 TITLE, NOTE = "train.title", "train.note"
+STOP = "train.stop"  # the menu
 
 
 def show(run_id: str) -> None:
@@ -53,13 +54,13 @@ def _stop_or_resume(run: Path, status: RunStatus) -> None:
         ):  # fmt: skip
             _ask_to_stop(run)
     elif status.state == "running":
-        with st.popover("Stop", icon=":material/stop:", key="train.stop"):
+        with st.popover("Stop", icon=":material/stop:", key=STOP, on_change="rerun"):
             st.button(
                 "Finish the epoch and save", icon=":material/pause:", key="train.stop.epoch",
                 type="primary", width="stretch", on_click=_stop, args=(run.name, False),
             )  # fmt: skip
             if st.button("Stop now", icon=":material/stop:", key="train.stop.now",
-                         width="stretch"):  # fmt: skip
+                         width="stretch", on_click=_close_menu):  # fmt: skip
                 _ask_to_stop(run)
             st.caption("Either way it can be resumed from exactly there.")
     elif status.state == "stopping":
@@ -74,6 +75,10 @@ def _stop_or_resume(run: Path, status: RunStatus) -> None:
             help="Goes on from the last checkpoint.", on_click=_resume, args=(run.name,),
             type="secondary" if diverged else "primary",
         )  # fmt: skip
+
+
+def _close_menu() -> None:
+    st.session_state[STOP] = False  # it would lie over the question
 
 
 def _do(action: Callable[[], object]) -> None:

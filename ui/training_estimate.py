@@ -150,7 +150,7 @@ def sentence(found: dict[RunConfig, Measurement], split: Split) -> str:
     words = "; ".join(parts) + f". Measured over {next(iter(found.values())).steps} steps"
     if any(measured.busy for measured in found.values()):
         words += " beside another training, so alone it is faster"
-    words += "; early stopping may end it before."
+    words += "; early stopping may end it before." if any(c.patience for c in found) else "."
     on_cpu = all(measured.device.startswith("CPU") for measured in found.values())
     if whole > LONG_SECONDS and on_cpu:
         words += " That is long for a CPU: fewer epochs, a smaller side or base, or a GPU help."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import streamlit as st
 
@@ -81,7 +82,8 @@ def _sentence(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> s
     words = [f"**Epoch {status.epoch} of {status.epochs}**"]
     if status.state not in ALIVE and history:
         words.append(f"{duration(history[-1].elapsed)} trained")
-        words.append(f"learns {history[-1].slices_per_second:.1f} slices/s")
+        speed = median(record.slices_per_second for record in history[-5:])
+        words.append(f"learns {speed:.1f} slices/s")
     if status.reason and status.state in ("stopping", "stopped"):
         words.append(frame.plain(status.reason))
     elif status.state == "finished" and status.epoch < status.epochs:

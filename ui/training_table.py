@@ -11,6 +11,7 @@ import streamlit as st
 from brainseg import paths, runs
 from brainseg.errors import RunError
 from brainseg.types import RunStatus
+from ui import missing
 from ui.training_words import ALIVE, NETWORKS, config_of, name_of, unreadable
 
 RUN = "train.run"  # in the address
@@ -43,7 +44,9 @@ def pick_runs(statuses: Sequence[RunStatus]) -> tuple[str, list[str]]:
         choose(clicked, *(name for name in kept if name != clicked))
     if st.session_state.get(WATCHED) not in names:
         asked = st.query_params.get(RUN, last)
-        st.session_state[WATCHED] = asked if asked in names else names[0]
+        if asked != last:  # which may have been deleted just now
+            missing.look(RUN, names)
+        st.session_state[WATCHED] = asked if asked in names else _newest(statuses)
     left, right = st.columns(2)
     run_id = left.selectbox("Run", names, key=WATCHED, format_func=name_of)
     others = [name for name in names if name != run_id]
@@ -61,7 +64,14 @@ def pick_runs(statuses: Sequence[RunStatus]) -> tuple[str, list[str]]:
     if run_id not in (last, clicked):
         st.session_state[LISTS] = st.session_state.get(LISTS, 0) + 1
     st.session_state[LAST] = [run_id, *chosen]
+    missing.say(RUN, "run", "is not here", name_of(run_id))
     return run_id, list(chosen)
+
+
+def _newest(statuses: Sequence[RunStatus]) -> str:
+    """Return the newest run, or the one at work where newer ones wait for it."""
+    at_work = [one.run_id for one in statuses if one.state in ("running", "stopping")]
+    return at_work[0] if at_work and statuses[0].state == "queued" else statuses[0].run_id
 
 
 def show(statuses: Sequence[RunStatus]) -> None:

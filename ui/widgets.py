@@ -113,7 +113,7 @@ def need_networks(catalog: Catalog | None = None) -> tuple[NetworkRef, ...]:
     found = tuple(ref for ref in cache.networks() if _can_see(ref, catalog))
     if not found:
         frame.empty_state(
-            "**No trained network yet.** Train one: the quick recipe takes a few minutes.",
+            "**No trained network yet.** Train one: the quick recipe takes minutes on demo data.",
             "Train a network", "train", icon=":material/model_training:",
         )  # fmt: skip
         st.stop()

@@ -72,3 +72,10 @@ def test_a_link_to_slices_that_cannot_be_scored_any_more_says_so(alone):
         "The link asks for the slices Test slices of Gone (9), which cannot be chosen here; "
         "shown instead: All slices with a known mask (24).",
     ]
+
+
+def test_a_link_to_a_slice_that_the_dataset_has_not_says_so(alone):
+    app = alone("dataset", dataset__slice="99999")
+    assert [told.value.replace("\\", "") for told in app.warning] == [
+        "The link asks for slice 99999, which is not in this dataset; shown instead: all of them."
+    ]

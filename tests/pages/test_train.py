@@ -181,6 +181,7 @@ def test_a_known_measurement_is_an_estimate_of_this_very_run(
     assert "40 epochs of" in words
     assert "would take about" in words
     assert "Measured over 10 steps" in words
+    assert "early stopping" not in words  # the quick recipe has none
 
 
 def test_what_does_not_change_a_step_needs_no_new_measurement(demo: Path) -> None:
@@ -295,6 +296,24 @@ def test_the_run_in_the_address_is_the_one_that_is_shown(demo: Path, alone: Open
     for _ in range(2):  # a reload, or a second tab
         app = alone("train", train__run=first.name)
         assert app.selectbox(key="train.watched").value == first.name
+
+
+def test_a_link_to_a_run_that_is_not_here_says_so(demo: Path, alone: Open) -> None:
+    run = make_run("unet", 2)
+    app = alone("train", train__run="gone")
+    told = [warning.value.replace("\\", "") for warning in app.warning]
+    assert any("asks for run gone, which is not here" in words for words in told)
+    assert app.selectbox(key="train.watched").value == run.name
+    app.button(key="train.delete").click().run()
+    app.button(key="train.delete.yes").click().run()
+    assert training_table.RUN not in app.query_params
+
+
+def test_the_run_at_work_is_shown_before_those_that_wait_for_it(
+    demo: Path, alone: Open, at_work: None
+) -> None:
+    busy, _ = make_run("unet", 1, "running"), make_run("resunet", 0, "queued")
+    assert alone("train").selectbox(key="train.watched").value == busy.name
 
 
 def test_who_comes_back_by_the_menu_sees_what_was_left(
