@@ -4,12 +4,13 @@ import streamlit as st
 from brainseg import runs
 from ui import cache, cases, frame, viewer, widgets
 
+OWN_SCAN = {"segment.source": "My own scan"}
 NEXT = (
-    ("segment", "Segment your own scan", ":material/ink_highlighter:"),
-    ("compare", "Compare the two networks", ":material/compare:"),
-    ("dataset", "Browse the data", ":material/photo_library:"),
-    ("train", "Train a network", ":material/model_training:"),
-    ("learn", "Learn how it works", ":material/school:"),
+    ("segment", "Segment your own scan", ":material/ink_highlighter:", OWN_SCAN),
+    ("compare", "Compare the two networks", ":material/compare:", None),
+    ("dataset", "Browse the data", ":material/photo_library:", None),
+    ("train", "Train a network", ":material/model_training:", None),
+    ("learn", "Learn how it works", ":material/school:", None),
 )
 
 
@@ -44,8 +45,8 @@ with frame.open_page(
         st.subheader("At a glance", anchor=False)
         glance(catalog, networks)
         st.subheader("Next", anchor=False)
-        for page, label, icon in NEXT:
-            frame.link(page, label, icon=icon)
+        for page, label, icon, query in NEXT:
+            frame.link(page, label, icon=icon, query=query)
     with left:
         sample = catalog.by_number(widgets.first_with_tumour(catalog.samples))
         shown = [ref for ref in networks if ref.kind == "shipped"] or [

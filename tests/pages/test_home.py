@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 import pytest
 
 
@@ -22,6 +24,14 @@ def test_home_without_networks_says_to_train_one(alone, assert_frame, text_of):
 @pytest.mark.usefixtures("demo", "networks")
 def test_home_through_the_app(through_app, assert_frame):
     assert_frame(through_app("home"))
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_segment_your_own_scan_leads_to_where_one_is_uploaded(through_app, alone):
+    links = {link.proto.label: link.proto for link in through_app("home").get("page_link")}
+    query = dict(parse_qsl(links["Segment your own scan"].query_string))
+    app = alone("segment", **{key.replace(".", "__"): value for key, value in query.items()})
+    assert app.file_uploader(key="segment.upload")
 
 
 @pytest.mark.usefixtures("networks")
