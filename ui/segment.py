@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from brainseg.networks import NetworkRef
-from ui import cases, frame, widgets
+from ui import cases, frame, uploads, widgets
 from ui import segment_study as studies
 from ui.segment_study import Study
 
@@ -29,7 +29,7 @@ def choose_sample(refs: Sequence[NetworkRef]) -> Study:
 
 def choose_upload() -> Study | None:
     """Let the user drop or paste a scan; None until there is one."""
-    upload = widgets.upload_scan("segment.upload")
+    upload = uploads.upload_scan("segment.upload")
     _paste(key="segment.paste", data={"into": "st-key-segment-upload"})
     if upload is None:
         frame.empty_state(

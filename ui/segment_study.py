@@ -15,7 +15,7 @@ from brainseg import overlay
 from brainseg.data.catalog import Catalog, upright
 from brainseg.networks import NetworkRef
 from brainseg.types import BoolArray, Prediction, Sample, Volume
-from ui import cache, pictures, widgets
+from ui import cache, pictures, uploads, widgets
 from ui.segment_levels import SliceLevels
 from ui.viewer import address
 
@@ -120,7 +120,7 @@ def of_sample(catalog: Catalog, sample: Sample) -> Study:
     )
 
 
-def of_upload(upload: widgets.Upload) -> Study:
+def of_upload(upload: uploads.Upload) -> Study:
     """Return an upload as a study; the truth too, where the file brings it."""
     volume = upload.volume
     truth = volume.truth[0] if volume.truth is not None and volume.depth == 1 else None

@@ -96,16 +96,21 @@ def read_file(path: Path, *, volume_index: int | None = None) -> Volume:
     return _guarded(lambda: dicom.read(slices, volume_index), shown(path.name))
 
 
+def is_dicom(data: bytes) -> bool:
+    """Whether a file begins like DICOM, be it an image or an index of images."""
+    return data[128:132] == b"DICM"
+
+
 def is_slice(path: Path) -> bool:
     """Whether a file begins like a DICOM image; an index of images is none."""
     head = _head(path)
-    return _is_dicom(head) and not _is_index(head)
+    return is_dicom(head) and not _is_index(head)
 
 
 def is_scan(path: Path) -> bool:
     """Whether a file begins like one of a supported kind, or is called like one."""
     head = _head(path)
-    if _is_dicom(head):
+    if is_dicom(head):
         return not _is_index(head)
     return _is_known(head) or path.name.lower().endswith(SUPPORTED)
 
@@ -135,7 +140,7 @@ def dicom_files(files: Sequence[bytes]) -> list[bytes]:
     """
     if len(files) == 1 and _is_zip(files[0]):
         files = archive.read_members(files[0], _MEMBERS)
-    return [data for data in files if _is_dicom(data) and not _is_index(data)]
+    return [data for data in files if is_dicom(data) and not _is_index(data)]
 
 
 def nifti_file(data: bytes) -> bytes | None:
@@ -188,7 +193,7 @@ def _fault(data: bytes, *, alone: bool) -> str | None:
     most = limits.current().file_bytes
     if len(data) > most:
         return f"it is larger than {most // 2**20} MB"
-    if _is_dicom(data):
+    if is_dicom(data):
         return None
     if not alone:
         return (
@@ -200,7 +205,7 @@ def _fault(data: bytes, *, alone: bool) -> str | None:
 
 def _decode(contents: Sequence[bytes], volume_index: int | None) -> Volume:
     data = contents[0]
-    if _is_dicom(data):  # first: its free first 128 bytes may look like a TIFF on purpose
+    if is_dicom(data):  # first: its free first 128 bytes may look like a TIFF on purpose
         return dicom.read(contents, volume_index)
     picture = _picture(data)
     if volume_index and (picture or _is_hdf5(data)):
@@ -231,10 +236,6 @@ def _picture(data: bytes) -> raster.Kind | None:
 
 def _is_known(data: bytes) -> bool:
     return bool(_picture(data)) or _is_nifti(data) or _is_hdf5(data) or _is_zip(data)
-
-
-def _is_dicom(data: bytes) -> bool:
-    return data[128:132] == b"DICM"
 
 
 def _is_nifti(data: bytes) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks import not_heads
+from brainseg.data import readers
 from brainseg.data.catalog import read_catalog, read_image
 from brainseg.data.masks import png_mask
 from brainseg.errors import NetworkError
@@ -94,6 +95,31 @@ def test_a_bad_upload_is_one_sentence_and_its_name_stays_text(alone):
     assert len(app.error) == 1
     assert "<img" not in app.error[0].value
     assert "](" not in app.error[0].value
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_of_several_files_that_are_no_series_the_newest_is_read(alone, text_of, png):
+    app = alone("segment", segment__source="My own scan")
+    field = app.file_uploader(key="segment.upload")
+    field.set_value([("text.png", b"no scan", "image/png"), ("real.png", png, "image/png")]).run()
+    assert not app.error
+    assert "Only the newest file is read, real.png" in text_of(app).replace("\\", "")
+    assert "1 slice of 90 by 70 pixels" in text_of(app)
+
+
+@pytest.mark.usefixtures("demo", "networks")
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [(1, "0.png is no DICOM image"), (3, "0.png and 2 more are no DICOM images")],
+)
+def test_a_file_among_dicom_images_that_is_none_is_to_be_removed(alone, png, others, told):
+    image = dicom(np.zeros((1, 8, 8), np.uint16))
+    files = [("a.dcm", image), *((f"{i}.png", png) for i in range(others)), ("b.dcm", image)]
+    app = alone("segment", segment__source="My own scan")
+    app.file_uploader(key="segment.upload").set_value([(*one, "x/y") for one in files]).run()
+    (error,) = app.error
+    assert told in error.value.replace("\\", "")
+    assert "with the 2 that are: remove" in error.value.replace("\\", "")
 
 
 @pytest.mark.usefixtures("demo", "networks")
