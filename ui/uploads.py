@@ -42,7 +42,7 @@ def upload_scan(key: str) -> Upload | None:
     decoding.prepare()  # a decoder gets ready while the user looks for the file
     # No list of endings: DICOM files often have none, and the reader goes by the content.
     files = st.file_uploader(
-        "A scan: PNG, JPEG, TIFF, DICOM or NIfTI; several files for a DICOM series",
+        f"A scan: {readers.KINDS}; several files or a zip for a DICOM series",
         accept_multiple_files=True, key=key, max_upload_size=limits.current().upload_bytes // 2**20,
     )  # fmt: skip
     if not files:

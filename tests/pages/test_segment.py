@@ -98,6 +98,12 @@ def test_a_bad_upload_is_one_sentence_and_its_name_stays_text(alone):
 
 
 @pytest.mark.usefixtures("demo", "networks")
+def test_the_field_names_every_kind_of_file_that_is_read(alone):
+    app = alone("segment", segment__source="My own scan")
+    assert readers.KINDS in app.file_uploader(key="segment.upload").label
+
+
+@pytest.mark.usefixtures("demo", "networks")
 def test_of_several_files_that_are_no_series_the_newest_is_read(alone, text_of, png):
     app = alone("segment", segment__source="My own scan")
     field = app.file_uploader(key="segment.upload")
