@@ -25,7 +25,8 @@ class Activation:
 
     ``maps`` (K, H, W) are the ``channels`` with the highest mean, the highest first. ``high`` is
     the largest value of all channels, ``silent`` how many of them are 0 everywhere. In a residual
-    block ``added`` (2, K, H, W) holds what was added before the ReLU: convolutions, shortcut.
+    block ``added`` (2, K, H, W) holds what was added before the ReLU: convolutions, shortcut. Both
+    lie as the scan was given, however the network looked at it.
     """
 
     block: str
@@ -62,8 +63,9 @@ def observe(folder: Path, pixels: FloatArray, *, strongest: int = 8) -> dict[str
         raise NetworkError(f"network {config.name} sees maps, too: choose one without")
     scan = Scan(pixels=pixels)
     image, _ = preprocess.network_input(scan, config.size, contrast=config.contrast)
-    seen = image[np.newaxis]
-    seen = orientation.turned(seen, -orientation.turns_for(config.orientation, seen))
+    given = image[np.newaxis]
+    turns = orientation.turns_for(config.orientation, given)
+    seen = orientation.turned(given, -turns)
     try:
         model = core().read_model(folder / networks.XML, folder / networks.BIN)
         ends = _ends(model, config)
@@ -77,10 +79,19 @@ def observe(folder: Path, pixels: FloatArray, *, strongest: int = 8) -> dict[str
         ) from error
     found = {}
     for block, end in zip(block_names(config.depth), ends, strict=True):
-        name, turn = end.get_friendly_name(), (0, 1, 2) if _channels_first(end) else (2, 0, 1)
-        added = [answers[side.get_friendly_name()].transpose(turn) for side in sides[name]]
-        found[block] = _activation(block, answers[name].transpose(turn), added, strongest)
+        name, first = end.get_friendly_name(), _channels_first(end)
+        own, *added = (
+            _as_given(answers[node], first, int(turns[0]))
+            for node in (name, *(side.get_friendly_name() for side in sides[name]))
+        )
+        found[block] = _activation(block, own, added, strongest)
     return found
+
+
+def _as_given(answer: FloatArray, channels_first: bool, turns: int) -> FloatArray:
+    """Return an answer as (C, H, W), turned back to how the scan was given."""
+    maps = answer if channels_first else answer.transpose(2, 0, 1)
+    return np.rot90(maps, turns, axes=(1, 2))
 
 
 def _ends(model: Any, config: NetworkConfig) -> list[Any]:

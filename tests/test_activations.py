@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from brainseg import activations, export, models, networks, preprocess
+from brainseg.data.catalog import read_catalog, read_image, upright
 from brainseg.errors import NetworkError
 from brainseg.networks import NetworkConfig
 
@@ -71,6 +73,31 @@ def test_every_block_answers_as_its_layer_does_in_keras(
         assert means[list(seen.channels)] == pytest.approx(np.sort(means)[::-1][:3], abs=exact)
         for channel, drawn in zip(seen.channels, seen.maps, strict=True):
             assert drawn == pytest.approx(whole[..., channel], abs=exact)
+
+
+LYING = {
+    "upright": np.array, "turned": np.rot90, "upside down": lambda head: np.rot90(head, 2),
+    "transposed": np.transpose,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lying", LYING)
+def test_the_maps_of_a_network_that_sees_heads_upright_lie_as_the_scan_was_given(
+    lying: str, demo_data: Path, made: dict[str, tuple[keras.Model, Path]], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(made["residual"][1], tmp_path / "network"))
+    config = replace(networks.read_network(folder), orientation="upright")
+    networks.write_network_json(folder, config)
+    networks.seal(folder)
+    catalog = read_catalog(demo_data)
+    head = LYING[lying](upright(read_image(catalog.samples[0]), catalog)).astype(np.float32)
+    found = activations.observe(folder, head, strongest=1)["encoder1"]
+    image = preprocess.standardise(head, SIZE)[0][..., 0]
+    views = [np.rot90(image, turn) for turn in range(4)]
+    alike = [np.corrcoef(view.ravel(), found.maps[0].ravel())[0, 1] for view in views]
+    assert alike[0] > 0.9 > 0.6 > max(alike[1:])
+    assert found.added is not None
+    assert np.maximum(found.added.sum(axis=0), 0) == pytest.approx(found.maps, abs=1e-5)
 
 
 def test_only_a_residual_block_is_a_sum_and_the_shortcut_comes_second(
