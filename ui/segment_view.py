@@ -16,6 +16,7 @@ from ui import cache, frame, pictures, segment_corrections, viewer
 from ui import segment_doubt as doubt
 from ui import segment_exports as exports
 from ui import segment_gate as heads
+from ui import segment_resume as resume
 from ui import segment_study as studies
 from ui import segment_volume as volumes
 from ui.segment_study import Finding, Look, Study
@@ -68,7 +69,8 @@ def _index(study: Study) -> int:
     told = _held().get("slice")
     if isinstance(told, dict) and told.get("scene") == study.scene:
         return min(study.depth - 1, max(0, int(told.get("index", 0))))
-    return study.middle
+    left = resume.index(study)
+    return study.middle if left is None else left
 
 
 def _panels(study: Study, found: Sequence[Finding]) -> Look:
@@ -96,11 +98,13 @@ def _panels(study: Study, found: Sequence[Finding]) -> Look:
     start = found[0].threshold
     threshold = viewer.show(
         KEY, _specs(study, found), layers, truth=TRUTH if study.truth is not None else None,
-        threshold=address.threshold(THRESHOLD) or start, pixel_mm2=study.pixel_mm2,
+        threshold=address.threshold(THRESHOLD) or resume.threshold(study) or start,
+        pixel_mm2=study.pixel_mm2,
         aspect=study.aspect, scene=study.scene, window=window, tools=("heat", "brush"),
         corrections=packed, linked=study.sample is not None, **options,
     )  # fmt: skip
     address.keep(THRESHOLD, threshold, start)
+    resume.keep(study, index, threshold, start)
     corrections = segment_corrections.unpack(
         packed, [finding.label for finding in found], study.volume.voxels.shape
     )

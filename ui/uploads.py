@@ -1,4 +1,8 @@
-"""A scan from outside, dropped or pasted: counted, read once, and which files of many are it."""
+"""A scan from outside, dropped or pasted: counted, read once, kept until another takes its place.
+
+The field forgets its files when the screen is left. The last scan that could be read is kept for
+the session, so that whoever comes back finds it; a page opened anew knows nothing of it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,9 @@ from brainseg.types import Volume
 from ui import frame
 
 _UPLOADED = "app.uploaded"  # (files, bytes, digests of the last uploads) of this session
+_KEPT = (
+    "app.kept"  # the scan that is kept: its digest, which volume of it, whether the field has it
+)
 _CROSS = "\N{MULTIPLICATION SIGN}"  # what the field shows beside a file
 _SEVERAL = ("are no DICOM images", "them")
 Named = Sequence[tuple[str, bytes]]  # (name, content) of files
@@ -44,16 +51,68 @@ def upload_scan(key: str) -> Upload | None:
     files = st.file_uploader(
         f"A scan: {readers.KINDS}; several files or a zip for a DICOM series",
         accept_multiple_files=True, key=key, max_upload_size=limits.current().upload_bytes // 2**20,
+        on_change=_forget_if_removed, args=(key,),
     )  # fmt: skip
     if not files:
-        return None
+        return _kept_before(key)
     Quota().add([file.size for file in files])  # before they are copied
     named = _one_scan([(file.name, file.getvalue()) for file in files])
     digest = hashlib.sha256()
     for name, data in named:
         digest.update(name.encode() + b"\0" + data)
     _count([len(data) for _, data in named], digest.hexdigest())
-    return _chosen(key, digest.hexdigest(), named)
+    upload = _chosen(key, digest.hexdigest(), named)
+    _keep(upload, digest.hexdigest(), in_field=True)
+    return upload
+
+
+def _kept_before(key: str) -> Upload | None:
+    """Return the scan that was uploaded before the screen was left, with a way to be rid of it."""
+    told = st.session_state.get(_KEPT)
+    if told is None:
+        return None
+    try:
+        named = _files(told["digest"], None)
+    except LookupError:  # the connection was lost for long, and all files with it
+        forget()
+        return None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        name = frame.plain(readers.source_of(named))
+        st.markdown(f":material/draft: **{name}** is still here.", width="content")
+        st.button("Remove", icon=":material/close:", key=f"{key}.remove", type="tertiary",
+                  on_click=forget)  # fmt: skip
+    upload = _chosen(key, told["digest"], named, told["volume"])
+    _keep(upload, told["digest"], in_field=False)
+    return upload
+
+
+def _keep(upload: Upload, digest: str, *, in_field: bool) -> None:
+    _files(digest, upload.files)
+    st.session_state[_KEPT] = {
+        "digest": digest, "volume": upload.volume_index, "in_field": in_field,
+    }  # fmt: skip
+
+
+def forget() -> None:
+    """Drop the scan that is kept."""
+    st.session_state.pop(_KEPT, None)
+    _files.clear()
+    _read.clear()
+
+
+def _forget_if_removed(key: str) -> None:
+    """The field was emptied by hand: what it had is not wanted any more."""
+    told = st.session_state.get(_KEPT)
+    if told and told["in_field"] and not st.session_state.get(key):
+        forget()
+
+
+@st.cache_resource(max_entries=1, show_spinner=False, scope="session")
+def _files(digest: str, _named: Named | None) -> Named:
+    """Return the files of a digest that were given before; raises LookupError where none were."""
+    if _named is None:
+        raise LookupError(digest)
+    return _named
 
 
 def _one_scan(named: Named) -> Named:
@@ -79,7 +138,7 @@ def _one_scan(named: Named) -> Named:
     return named[-1:]
 
 
-def _chosen(key: str, digest: str, named: Named) -> Upload:
+def _chosen(key: str, digest: str, named: Named, first: int | None = None) -> Upload:
     """Read the files; where they hold several volumes, ask for one of them."""
     found = _read(digest, None, named)
     if not isinstance(found, ChoiceNeeded):
@@ -87,7 +146,7 @@ def _chosen(key: str, digest: str, named: Named) -> Upload:
     names = found.labels or [f"Volume {i + 1}" for i in range(found.count)]
     index = st.selectbox(
         f"The files hold {found.count} volumes", range(found.count), key=f"{key}.volume",
-        format_func=lambda i: names[i], width=300,
+        index=first or 0, format_func=lambda i: names[i], width=300,
     )  # fmt: skip
     return Upload(
         volume=_read(digest, index, named), digest=f"{digest}.{index}", files=tuple(named),

@@ -173,6 +173,28 @@ def test_a_brush_adds_erases_and_takes_back_and_the_export_carries_it(volume, se
     assert area in [int(count) for count in (mask > 0).sum(axis=(0, 1))]
 
 
+def test_a_volume_is_as_it_was_left_after_a_look_elsewhere(volume, settled):
+    volume.get_by_role("slider", name="Slice of the volume").press("ArrowRight")
+    expect_slice(volume, 14)
+    volume.locator("input[name=correct]").check()
+    volume.mouse.move(*place_on(volume, 1, 0.1, 0.1))
+    volume.mouse.down()
+    volume.mouse.move(*place_on(volume, 1, 0.3, 0.1), steps=4)
+    volume.mouse.up()
+    scores = volume.locator(".scores").last
+    expect(scores).to_contain_text("corrected by hand")
+    volume.get_by_text("Masks that were corrected by hand are exported").wait_for()
+    settled(volume)
+    left = scores.inner_text()
+    for screen in ("Learn", "Segment"):
+        volume.get_by_test_id("stSidebarNavLink").filter(has_text=screen).click()
+        volume.locator("h1").get_by_text(screen).wait_for()
+    volume.get_by_text("tcga_fg_6692_t1c.nii.gz is still here").wait_for()
+    expect_slice(volume, 14)
+    expect(volume.locator(".threshold output")).to_have_text("0.005")
+    expect(scores).to_have_text(left)
+
+
 def test_a_pasted_picture_is_read_as_if_it_had_been_dropped(segment):
     page = segment(f"segment.source=My+own+scan&{UNET}")
     grey = np.tile(np.linspace(0, 110, 128, dtype=np.uint8), (128, 1))

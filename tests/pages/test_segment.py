@@ -6,11 +6,13 @@ import math
 import shutil
 import threading
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from benchmarks import not_heads
 from brainseg.data import readers
@@ -21,7 +23,7 @@ from brainseg.inference import Segmenter
 from brainseg.networks import NetworkRef
 from brainseg.types import Prediction, Volume
 from tests.data.scan_files import dicom
-from ui import pictures, segment_corrections, segment_exports, segment_view
+from ui import pictures, segment_corrections, segment_exports, segment_resume, segment_view
 from ui.segment_levels import SliceLevels
 from ui.segment_study import Finding, Look, Study, of_sample
 
@@ -126,6 +128,74 @@ def test_a_file_among_dicom_images_that_is_none_is_to_be_removed(alone, png, oth
     (error,) = app.error
     assert told in error.value.replace("\\", "")
     assert "with the 2 that are: remove" in error.value.replace("\\", "")
+
+
+@pytest.fixture
+def leave_and_return() -> Callable[[AppTest], AppTest]:
+    """Go to another screen of the app and come back to one's own scan."""
+
+    def go(app: AppTest) -> AppTest:
+        app.switch_page("pages/learn.py").run()
+        app.switch_page("pages/segment.py").run()
+        return app.segmented_control(key="segment.source").set_value("My own scan").run()
+
+    return go
+
+
+@pytest.fixture
+def own_scan(through_app, png) -> AppTest:
+    """The Segment screen of the app with an upload."""
+    app = through_app("segment")
+    app.segmented_control(key="segment.source").set_value("My own scan").run()
+    return app.file_uploader(key="segment.upload").upload("scan.png", png, "image/png").run()
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_an_upload_is_there_still_when_its_owner_comes_back(own_scan, leave_and_return, text_of):
+    app = leave_and_return(own_scan)
+    assert not app.file_uploader(key="segment.upload").value
+    assert "**scan.png** is still here" in text_of(app).replace("\\", "")
+    assert "1 slice of 90 by 70 pixels" in text_of(app)
+    assert app.get("bidi_component")
+    app = leave_and_return(app)
+    app.button(key="segment.upload.remove").click().run()
+    assert "Drop a scan above" in text_of(app)
+    assert "Drop a scan above" in text_of(leave_and_return(app))
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_another_upload_takes_the_place_of_the_one_that_was_kept(
+    own_scan, leave_and_return, text_of, png
+):
+    app = leave_and_return(own_scan)
+    app.file_uploader(key="segment.upload").upload("text.png", b"no scan").run()
+    assert len(app.error) == 1
+    app.file_uploader(key="segment.upload").set_value([]).run()
+    assert "**scan.png** is still here" in text_of(app).replace("\\", "")
+    app.file_uploader(key="segment.upload").upload("other.png", png).run()
+    assert "is still here" not in text_of(app)
+    assert "**other.png** is still here" in text_of(leave_and_return(app)).replace("\\", "")
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_an_upload_that_is_taken_out_of_the_field_is_not_kept(own_scan, leave_and_return, text_of):
+    own_scan.file_uploader(key="segment.upload").set_value([]).run()
+    assert "Drop a scan above" in text_of(own_scan)
+    assert "Drop a scan above" in text_of(leave_and_return(own_scan))
+
+
+def test_where_an_upload_was_left_is_kept_for_the_last_few(monkeypatch):
+    monkeypatch.setattr(segment_resume.st, "session_state", {})
+    volume = Volume(voxels=np.zeros((7, 4, 5), np.float32))
+    studies = [Study(name="x", scene=f"scan {i}", volume=volume) for i in range(6)]
+    assert segment_resume.index(studies[0]) is None
+    for study in studies:
+        segment_resume.keep(study, 6, 0.9, start=0.5)
+    kept = [(segment_resume.index(study), segment_resume.threshold(study)) for study in studies]
+    assert kept == [(None, None)] * 2 + [(6, 0.9)] * 4
+    segment_resume.keep(studies[5], 0, 0.5, start=0.5)
+    assert segment_resume.index(studies[5]) == 0
+    assert segment_resume.threshold(studies[5]) is None  # as every network starts
 
 
 @pytest.mark.usefixtures("demo", "networks")
