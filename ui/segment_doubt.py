@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -13,11 +13,13 @@ import streamlit as st
 
 from brainseg import metrics
 from brainseg.networks import NetworkRef
+from brainseg.types import FloatArray
 from ui import frame, pictures
 from ui.segment_gate import verdict_of
 from ui.segment_study import Finding, Look, Study
 
 _LOW, _HIGH = 0.3, 0.7
+_UNSURE = 0.5  # of 1, which is no better than a coin
 
 
 def say_if_nothing_found(look: Look, found: Sequence[Finding]) -> None:
@@ -41,8 +43,13 @@ def say_if_nothing_found(look: Look, found: Sequence[Finding]) -> None:
         st.info("  \n".join(silent), icon=":material/search_off:")
 
 
-def show(study: Study, found: Sequence[Finding], look: Look) -> None:
-    """Say what speaks for and against this result, all of it computed from this slice."""
+def show(
+    study: Study, found: Sequence[Finding], look: Look, unsure: Mapping[str, FloatArray]
+) -> None:
+    """Say what speaks for and against this result, all of it computed from this slice.
+
+    ``unsure`` holds the uncertainties (0..1) of the slice by network, where they were asked for.
+    """
     with st.container(border=True):
         st.markdown("**How sure is this?**")
         lines = [_border(finding, look) for finding in found]
@@ -54,8 +61,21 @@ def show(study: Study, found: Sequence[Finding], look: Look) -> None:
         st.toggle(
             "Compute the uncertainty of this slice", key="segment.uncertainty", bind="query-params",
             help="Entropy of the mean over eight views of the slice (mirrored, tilted, enlarged), "
-            "0 to 1. Then choose Heat: uncertainty above the pictures.",
+            "0 to 1.",
         )  # fmt: skip
+        if unsure:
+            told = [_unsure(label, values) for label, values in unsure.items()]
+            st.markdown("\n".join(f"- {line}" for line in told))
+            st.caption("Drawn over the pictures above where Heat says uncertainty.")
+
+
+def _unsure(label: str, values: FloatArray) -> str:
+    many, highest = int(np.count_nonzero(values > _UNSURE)), float(values.max())
+    if not many:
+        return (
+            f"{frame.plain(label)}: no pixel more uncertain than {_UNSURE}; at most {highest:.2f}"
+        )
+    return f"{frame.plain(label)}: {many:,} px more uncertain than {_UNSURE}, at most {highest:.2f}"
 
 
 def _border(finding: Finding, look: Look) -> str:

@@ -47,7 +47,7 @@ def _result(study: Study, found: Sequence[Finding], was_running: bool) -> None:
         doubt.say_if_nothing_found(look, found)
         if study.depth > 1:
             volumes.show(study, found, look)
-        doubt.show(study, found, look)
+        doubt.show(study, found, look, _uncertainties(study, found, look.index))
         exports.offer(study, found, look)
     except BrainsegError as error:
         frame.refuse(error)
@@ -79,7 +79,7 @@ def _panels(study: Study, found: Sequence[Finding]) -> Look:
         finding.slices.of(index)
     packed = segment_corrections.keep(study.scene, _held().get("corrections"))
     scale, window = studies.grey_of(study.scene, study)
-    unsure = _uncertainties(study, found, index) if _wants_uncertainty() else {}
+    unsure = _uncertainties(study, found, index)
     options: dict[str, Any] = {}
     if study.depth == 1:
         options["values"] = study.volume.voxels[0]
@@ -155,6 +155,8 @@ def _unsure_layers(found: Sequence[Finding], unsure: dict[str, FloatArray]) -> l
 
 
 def _uncertainties(study: Study, found: Sequence[Finding], index: int) -> dict[str, FloatArray]:
+    if not _wants_uncertainty():
+        return {}
     return {
         one.label: _uncertainty(study.scene, one.ref.name, one.fingerprint, index, study)
         for one in found

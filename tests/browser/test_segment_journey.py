@@ -61,6 +61,20 @@ def test_the_outline_can_be_hidden_and_filled_without_the_server(segment, colour
     assert coloured(page, 1, palette.UNET) > outlined
 
 
+def test_an_uncertainty_that_is_asked_for_is_shown_at_once_until_another_heat_is_chosen(segment):
+    page = segment(f"segment.sample=3&{UNET}")
+    page.wait_for_selector(".scores")
+    heat = page.locator("select[name=heat]")
+    expect(heat).to_have_value("")
+    page.get_by_text("Compute the uncertainty of this slice").click()
+    expect(heat).to_have_value("uncertainty")
+    page.get_by_text("more uncertain than 0.5").wait_for()
+    heat.select_option("")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_text("Slice 4 ").first.wait_for()
+    expect(heat).to_have_value("")
+
+
 def test_a_threshold_that_nothing_reaches_says_so(segment, coloured, set_slider):
     page = segment(f"segment.source=My+own+scan&{UNET}")
     grey = np.tile(np.linspace(0, 110, 128, dtype=np.uint8), (128, 1))

@@ -312,8 +312,11 @@ def test_the_doubt_is_told_beside_the_result(alone, text_of):
     told = text_of(app).replace("\\", "")
     assert "UNet and ResUNet agree" in told
     assert "highest probability" in told
+    assert "more uncertain than" not in told
     app.toggle(key="segment.uncertainty").set_value(True).run()
     assert not app.exception
+    told = text_of(app).replace("\\", "")
+    assert told.count("more uncertain than 0.5") == 2
 
 
 @pytest.mark.usefixtures("demo", "networks")

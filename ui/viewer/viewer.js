@@ -2,6 +2,7 @@
 // the server; it hears of the threshold, the slice and a correction when the hand is still.
 const viewers = new WeakMap();
 const STILL_MS = 250;
+const measured = (data) => data.layers.some((layer) => layer.kind === "uncertainty");
 const TYPED_INTO = "input, textarea, select, [contenteditable], [role=slider], [role=combobox]";
 
 class Viewer {
@@ -91,6 +92,7 @@ class Viewer {
     const [layers, images] = [await layersOfSlice(data, index), await loadImages(data)];
     if (turn !== this.turn) return; // newer data came while this was decoded
     if (fresh) Object.assign(this, { view: WHOLE, range: data.window, lastBase: null });
+    const asked = !first && measured(data) && !measured(this.data); // just now: so that is wanted
     if (!data.stack) this.index = 0;
     Object.assign(this, { data, layers, images, linked: data.linked });
     this.heatTable ??= data.heat && Uint8Array.from(atob(data.heat.table), (c) => c.charCodeAt(0));
@@ -104,6 +106,7 @@ class Viewer {
       this.input("threshold").value = Math.round(data.threshold * STEPS);
     this.sent = data.threshold;
     this.offer();
+    if (asked) this.input("heat").value = "uncertainty";
     this.build();
     if (data.stack) this.loadSlice();
   }
