@@ -17,7 +17,7 @@ with frame.open_page(
     pair = compare_scores.kept(*refs, catalog, chosen) if chosen else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         sample = widgets.pick_sample(
-            "compare.sample", catalog, default=compare.first_slice(catalog)
+            "compare.sample", catalog, default=compare.first_slice(catalog, refs)
         )
         compare.tour(pair)
     st.caption(compare.facts(sample, catalog, refs, pair))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 from brainseg import runs
-from ui import cache, cases, frame, viewer, widgets
+from ui import cache, cases, evaluation, frame, viewer, widgets
 
 OWN_SCAN = {"segment.source": "My own scan"}
 NEXT = (
@@ -48,10 +48,11 @@ with frame.open_page(
         for page, label, icon, query in NEXT:
             frame.link(page, label, icon=icon, query=query)
     with left:
-        sample = catalog.by_number(widgets.first_with_tumour(catalog.samples))
         shown = [ref for ref in networks if ref.kind == "shipped"] or [
             ref for ref in networks if ref.saliency == "none"
         ][:1]
+        held_out = evaluation.held_out(shown, catalog)
+        sample = catalog.by_number(widgets.first_slice(catalog.samples, held_out))
         with st.spinner("Segmenting a slice"):
             case = cases.of_sample(catalog, sample, shown)
         viewer.show(

@@ -19,7 +19,8 @@ with frame.open_page(
 ):
     with st.container(horizontal=True, vertical_alignment="bottom"):
         catalog = widgets.pick_dataset("saliency.dataset")
-        sample = widgets.pick_sample("saliency.sample", catalog)
+        known = widgets.picked_networks("saliency.networks", with_weights=True)
+        sample = widgets.pick_sample("saliency.sample", catalog, known)
     st.caption(cases.facts_of(sample))
 
     st.subheader("Maps that came with the slice", anchor=False)

@@ -66,10 +66,15 @@ def choose_slices(refs: Sequence[NetworkRef], catalog: Catalog) -> evaluation.Nu
     return parts.get(chosen) or next(iter(parts.values()))
 
 
-def first_slice(catalog: Catalog) -> int | None:
-    """Return the slice to start with: the first glioma, since there the networks differ most."""
-    gliomas = (s.number for s in catalog.with_truth if s.tumour == "glioma")
-    return next(gliomas, None)
+def first_slice(catalog: Catalog, refs: Sequence[NetworkRef]) -> int:
+    """Return the slice to start with: a glioma, since there the networks differ most.
+
+    It is one that was held out from both, where that is known.
+    """
+    held_out = evaluation.held_out(refs, catalog)
+    gliomas = [sample for sample in catalog.with_truth if sample.tumour == "glioma"]
+    unseen = [sample for sample in gliomas if not held_out or sample.number in held_out]
+    return widgets.first_slice(unseen or catalog.samples, held_out)
 
 
 def tour(pair: Pair | None) -> None:

@@ -97,6 +97,18 @@ def seen_in_training(ref: NetworkRef, catalogs: Catalogs, numbers: Numbers) -> i
     return len(seen & set(numbers))
 
 
+def held_out(refs: Sequence[NetworkRef], catalog: Catalog) -> set[int]:
+    """Return the slices that one of the networks was tested on and none was trained or tuned on."""
+    parts = [known_parts(ref, [catalog]) for ref in refs]
+    tested = {number for known in parts for number in known.get("test", ())}
+    seen = {
+        number
+        for known in parts
+        for number in {*known.get("train", ()), *known.get("val", ())} - {*known.get("test", ())}
+    }
+    return tested - seen
+
+
 def told_of_training(refs: Sequence[NetworkRef], catalogs: Catalogs, numbers: Numbers) -> str:
     """Say in one sentence which networks saw some of these slices in training; else nothing."""
     told = []

@@ -22,7 +22,7 @@ def choose_sample(refs: Sequence[NetworkRef]) -> Study:
     """Let the user choose a slice of a dataset, and say which of the networks know it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         catalog = widgets.pick_dataset("segment.dataset")
-        sample = widgets.pick_sample("segment.sample", catalog)
+        sample = widgets.pick_sample("segment.sample", catalog, refs)
     st.caption(cases.facts_for(sample, catalog, refs))
     return studies.of_sample(catalog, sample)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from brainseg.data.catalog import Catalog
 from brainseg.errors import DataError
 from brainseg.networks import NetworkRef
 from brainseg.types import SALIENCY_INPUTS, Sample
-from ui import cache, frame, missing
+from ui import cache, evaluation, frame, missing
 
 _LAST_DATASET = "app.dataset"
 
@@ -52,9 +52,12 @@ def _step(key: str, options: Sequence[int], by: int) -> None:
 
 
 def pick_sample(
-    key: str, catalog: Catalog, *, truth_only: bool = False, default: int | None = None
-) -> Sample:
+    key: str, catalog: Catalog, refs: Sequence[NetworkRef] = (),
+    *, truth_only: bool = False, default: int | None = None,
+) -> Sample:  # fmt: skip
     """Let the user choose a slice by number, or step with the arrow keys.
+
+    The first one shown is the default, or one that was held out from the networks ``refs``.
 
     Raises:
         DataError: the dataset has no slice that could be chosen.
@@ -64,7 +67,8 @@ def pick_sample(
         wanted = "slice with a mask" if truth_only else "slice"
         raise DataError(f"{catalog.name} has no {wanted} to show; choose another dataset")
     numbers = [sample.number for sample in samples]
-    first = default if default in numbers else first_with_tumour(samples)
+    held_out = evaluation.held_out(refs, catalog)
+    first = default if default in numbers else first_slice(samples, held_out)
     missing.look(key, [str(number) for number in numbers])
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", width="content")
     number = row.selectbox(
@@ -84,12 +88,15 @@ def pick_sample(
     return catalog.by_number(number)
 
 
-def first_with_tumour(samples: Sequence[Sample]) -> int:
-    """Return the number of the first slice with a true mask and a tumour, else of the first."""
-    for sample in samples:
-        if sample.mask is not None and sample.tumour != "none":
-            return sample.number
-    return samples[0].number
+def first_slice(samples: Sequence[Sample], held_out: Collection[int] = ()) -> int:
+    """Return the number of the first slice with a true mask and a tumour, else of the first.
+
+    One of those that the networks shown were not trained on comes before all others: what is on
+    screen at first should not flatter them.
+    """
+    fitting = [s.number for s in samples if s.mask is not None and s.tumour != "none"]
+    unseen = [number for number in fitting if number in held_out]
+    return next(iter(unseen or fitting), samples[0].number)
 
 
 def need_networks(catalog: Catalog | None = None) -> tuple[NetworkRef, ...]:
@@ -97,7 +104,7 @@ def need_networks(catalog: Catalog | None = None) -> tuple[NetworkRef, ...]:
 
     Those that need saliency maps beside the scan are among them where ``catalog`` has such maps.
     """
-    found = tuple(ref for ref in cache.networks() if _can_see(ref, catalog))
+    found = _seeing(catalog)
     if not found:
         frame.empty_state(
             "**No trained network yet.** Train one: the quick recipe takes minutes on demo data.",
@@ -105,6 +112,10 @@ def need_networks(catalog: Catalog | None = None) -> tuple[NetworkRef, ...]:
         )  # fmt: skip
         st.stop()
     return found
+
+
+def _seeing(catalog: Catalog | None) -> tuple[NetworkRef, ...]:
+    return tuple(ref for ref in cache.networks() if _can_see(ref, catalog))
 
 
 def _can_see(ref: NetworkRef, catalog: Catalog | None) -> bool:
@@ -141,16 +152,31 @@ def pick_networks(
     ``with_weights`` leaves the ensemble out, which only predicts. ``catalog`` is the dataset they
     are for, where they are for nothing else: its maps may be what a network needs.
     """
-    found = [ref for ref in need_networks(catalog) if not (with_weights and ref.kind == "ensemble")]
-    options = {ref.label: ref for ref in found}
-    shipped = [ref.label for ref in options.values() if ref.kind == "shipped"]
+    options = _several(need_networks(catalog), with_weights)
     missing.look(key, list(options))
     chosen = st.multiselect(
-        label, list(options), default=shipped or list(options)[:2], key=key,
+        label, list(options), default=_at_first(options), key=key,
         bind="query-params", max_selections=5, width=300, placeholder="Choose a network",
     )  # fmt: skip
     missing.say(key, "network", "is not among the networks here", " and ".join(chosen) or "none")
     return [options[name] for name in chosen]
+
+
+def picked_networks(key: str, *, with_weights: bool = False) -> list[NetworkRef]:
+    """Return what ``pick_networks`` of this key will return, for what stands above it."""
+    options = _several(_seeing(None), with_weights)
+    linked = [name for name in st.query_params.get_all(key) if name in options]
+    chosen = st.session_state.get(key, linked or _at_first(options))
+    return [options[name] for name in chosen if name in options]
+
+
+def _several(refs: Sequence[NetworkRef], with_weights: bool) -> dict[str, NetworkRef]:
+    return {ref.label: ref for ref in refs if not (with_weights and ref.kind == "ensemble")}
+
+
+def _at_first(options: dict[str, NetworkRef]) -> list[str]:
+    shipped = [label for label, ref in options.items() if ref.kind == "shipped"]
+    return shipped or list(options)[:2]
 
 
 def colours(refs: Sequence[NetworkRef]) -> dict[str, str]:

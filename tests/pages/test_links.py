@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ui import compare_scores, evaluation
+from brainseg.data.catalog import read_catalog
+from brainseg.networks import NetworkRef
+from ui import cases, compare_scores, evaluation
 
 pytestmark = pytest.mark.usefixtures("demo", "networks")
 
@@ -37,6 +39,34 @@ def test_a_link_to_a_slice_and_a_network_that_are_not_here_says_so(alone):
     ]
     assert "segment.threshold" not in app.query_params
     assert app.get("bidi_component")
+
+
+def test_the_slice_shown_at_first_is_one_that_no_network_shown_was_trained_on(
+    alone, monkeypatch, demo
+):
+    samples = [s for s in read_catalog(demo).samples if s.tumour == "glioma"]
+    seen, held, other = (sample.number for sample in samples[:3])
+
+    def parts(ref: NetworkRef, _catalogs: object) -> dict[str, tuple[int, ...]]:
+        if ref.name == "unet":
+            return {"train": (seen,), "test": (held, other)}
+        return {"train": (seen,), "val": (held,), "test": (other,)}
+
+    monkeypatch.setattr(evaluation, "known_parts", parts)
+    shown: list[int] = []
+    plain = cases.of_sample
+    monkeypatch.setattr(
+        cases, "of_sample", lambda *given: shown.append(given[1].number) or plain(*given)
+    )
+    alone("home")
+    assert shown == [other]
+    for screen in ("segment", "compare", "saliency"):
+        assert alone(screen).selectbox(key=f"{screen}.sample").value == other
+        linked = alone(screen, **{f"{screen}__sample": str(seen)})
+        assert linked.selectbox(key=f"{screen}.sample").value == seen
+    for screen in ("segment", "saliency"):
+        only = alone(screen, **{f"{screen}__networks": "UNet"})
+        assert only.selectbox(key=f"{screen}.sample").value == held
 
 
 def test_the_address_brings_threshold_and_uncertainty_back(alone):

@@ -66,7 +66,7 @@ def has_tumour(chosen: Chosen) -> bool:
     """Whether there is something to see; where there is not, offer the first slice that has it."""
     if chosen.truth.any():
         return True
-    first = widgets.first_with_tumour(chosen.catalog.with_truth)
+    first = widgets.first_slice(chosen.catalog.with_truth)
     frame.empty_state(
         "**This slice has no tumour**, and this lesson needs one.", f"Take slice {first}",
         lambda: st.session_state.update({SAMPLE: first}), icon=":material/radiology:",
