@@ -53,6 +53,7 @@ with frame.open_page(
         ][:1]
         held_out = evaluation.held_out(shown, catalog)
         sample = catalog.by_number(widgets.first_slice(catalog.samples, held_out))
+        st.caption(cases.facts_for(sample, catalog, shown))
         with st.spinner("Segmenting a slice"):
             case = cases.of_sample(catalog, sample, shown)
         viewer.show(

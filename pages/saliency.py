@@ -21,7 +21,7 @@ with frame.open_page(
         catalog = widgets.pick_dataset("saliency.dataset")
         known = widgets.picked_networks("saliency.networks", with_weights=True)
         sample = widgets.pick_sample("saliency.sample", catalog, known)
-    st.caption(cases.facts_of(sample))
+    st.caption(cases.facts_for(sample, catalog, known))
 
     st.subheader("Maps that came with the slice", anchor=False)
     explaining.dataset_maps(catalog, sample)

@@ -104,7 +104,7 @@ def test_the_address_reproduces_the_view(alone):
 
 
 @pytest.mark.usefixtures("demo", "networks")
-@pytest.mark.parametrize("screen", ["segment", "compare"])
+@pytest.mark.parametrize("screen", ["segment", "compare", "saliency"])
 def test_a_slice_that_a_network_saw_in_training_is_said_to_be_one(
     alone, text_of, monkeypatch, screen
 ):

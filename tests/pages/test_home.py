@@ -4,6 +4,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from brainseg.data.catalog import read_catalog
+from ui import evaluation, widgets
+
 
 @pytest.mark.usefixtures("demo", "networks")
 def test_home_shows_a_segmented_slice_at_once(alone, assert_frame, text_of):
@@ -12,6 +15,16 @@ def test_home_shows_a_segmented_slice_at_once(alone, assert_frame, text_of):
     assert [m.value for m in app.metric][:1] == ["24"]
     assert "Synthetic demo data" in text_of(app)
     assert app.get("bidi_component")
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_home_names_the_slice_and_who_was_trained_on_it(alone, text_of, monkeypatch, demo):
+    samples = read_catalog(demo).samples
+    seen = {"train": tuple(sample.number for sample in samples)}
+    monkeypatch.setattr(evaluation, "known_parts", lambda *_: seen)
+    shown = text_of(alone("home")).replace("\\", "")
+    assert f"Slice {widgets.first_slice(samples)} · " in shown
+    assert "UNet and ResUNet saw it in training or tuning" in shown
 
 
 @pytest.mark.usefixtures("demo", "no_networks")
