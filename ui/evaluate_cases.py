@@ -16,6 +16,7 @@ from ui.evaluation import View
 GALLERIES = ("Worst", "Median", "Best")
 ERRORS = ("Missed", "False alarms")
 ON_A_PAGE = 8
+LIST_PX = 388  # what all its columns take, and no more than a phone has
 _PLACE = "evaluate.place"
 
 
@@ -81,11 +82,11 @@ def errors(view: View) -> None:
     st.caption(share)
     if not found:
         return
-    listed, one = st.columns([2, 3], gap="large")
-    with listed:
-        _list(found, (view.refs[place].name, kind))
-    with one:
-        _walk(view, found, place)
+    with st.container(horizontal=True, gap="medium"):
+        with st.container(width=LIST_PX):
+            _list(found, (view.refs[place].name, kind))
+        with st.container():
+            _walk(view, found, place)
 
 
 def _found(view: View, place: int, kind: str) -> list[CaseScore]:
@@ -99,13 +100,12 @@ def _first_kind(view: View, place: int) -> str:
 def _list(found: Sequence[CaseScore], of: tuple[str, str]) -> None:
     rows = [
         {
-            "Slice": case.number,
+            "Slice": case.number, "True px": case.truth_px, "Painted px": case.predicted_px,
             "Kind": "no tumour" if case.tumour == "none" else case.tumour or "",
             "Patient": case.patient or "",
-            "True px": case.truth_px, "Painted px": case.predicted_px,
         }
         for case in found
-    ]  # fmt: skip
+    ]  # numbers first: what is cut where a patient's name is long is that name  # fmt: skip
     key = f"evaluate.list_{'_'.join(of)}"
     st.dataframe(
         rows, hide_index=True, height="auto" if len(rows) < 11 else 420, key=key,
