@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from brainseg.report import figures_groups, style, tables
@@ -39,11 +41,21 @@ def show(view: View) -> None:
     else:
         figure = figures_groups.mean_dice(found, f"Mean Dice by {TITLES[by].lower()}")
         charts.show(figure, "evaluate.group_means", "Mean Dice of every group with its interval")
-        st.table(
-            tables.groups(found, TITLES[by]), border="horizontal", hide_index=True,
-            alt="Scores of each network by group",
-        )  # fmt: skip
+        _tables(tables.groups(found, TITLES[by]))
         st.caption(style.GROUPS[by])
+
+
+def _tables(rows: Sequence[tables.Row]) -> None:
+    """Show the scores in two tables: all columns in a row would be wider than a phone."""
+    group, network, slices, dice, median, *others = rows[0]
+    for what, columns in (
+        ("Dice", (group, network, slices, dice, median)),
+        ("Distances and errors", (group, network, *others)),
+    ):
+        st.table(
+            [{name: row[name] for name in columns} for row in rows], border="horizontal",
+            hide_index=True, alt=f"{what} of each network by group",
+        )  # fmt: skip
 
 
 def _patients(found: tables.Groups) -> None:

@@ -56,9 +56,12 @@ def test_groups_are_by_kind_plane_size_and_patient(scored, assert_frame) -> None
     for by, title in (("plane", "Plane"), ("size", "Size of the tumour")):
         app.button_group(key="evaluate.by").set_value(by).run()
         assert_frame(app)
-        rows = app.table[0].value
-        assert list(rows.columns)[:3] == [title, "Network", "Slices"]
-        assert set(rows["Network"]) == {"UNet", "ResUNet"}
+        dices, errors = (table.value for table in app.table)
+        assert list(dices.columns)[:3] == [title, "Network", "Slices"]
+        assert list(errors.columns)[-2:] == ["Missed", "False alarms"]
+        assert all(len(table.columns) == 5 for table in (dices, errors))  # no wider than a phone
+        assert list(errors[title]) == list(dices[title])
+        assert set(dices["Network"]) == set(errors["Network"]) == {"UNet", "ResUNet"}
     app.button_group(key="evaluate.by").set_value("patient").run()
     patients = app.dataframe[0].value
     dices = list(patients["Dice, UNet"].dropna())
