@@ -66,6 +66,13 @@ def test_a_lost_mask_shifts_every_later_pair_by_position(lesson: Open, text_of: 
     assert "By position 0 of 6 images" in text_of(app)
 
 
+def test_the_download_is_a_command_and_no_button_is_promised(lesson: Open, text_of: TextOf) -> None:
+    app = lesson("The four folders")
+    assert any("python -m brainseg download" in code.value for code in app.code)
+    assert "every screen offers it under Dataset, as Kaggle" in text_of(app)
+    assert "with a button" not in text_of(app)
+
+
 def test_the_mask_lesson_opens_on_the_two_by_two_example(lesson: Open) -> None:
     app = lesson("A mask is numbers")
     assert app.code[0].value == "[0, 1, 1, 0]"

@@ -29,7 +29,7 @@ def draw(chosen: Chosen) -> None:
                 language=None)  # fmt: skip
         st.caption(
             "An interrupted download goes on where it stopped; the archive is checked before "
-            "anything is unpacked. The Dataset screen does the same with a button."
+            "anything is unpacked. Then every screen offers it under Dataset, as Kaggle."
         )
     with right:
         _order(chosen)
