@@ -111,13 +111,15 @@ def held_out(refs: Sequence[NetworkRef], catalog: Catalog) -> set[int]:
 
 def told_of_training(refs: Sequence[NetworkRef], catalogs: Catalogs, numbers: Numbers) -> str:
     """Say in one sentence which networks saw some of these slices in training; else nothing."""
-    told = []
-    for ref in refs:
-        seen = seen_in_training(ref, catalogs, numbers)
-        if seen:
-            told.append(f"{ref.label} saw {seen:,} of these {len(numbers):,} slices")
-    expect = "in training or tuning: expect better scores here than on new ones."
-    return f"{'; '.join(told)} {expect}" if told else ""
+    found = {ref.label: seen_in_training(ref, catalogs, numbers) for ref in refs}
+    counts = {label: seen for label, seen in found.items() if seen}
+    if not counts:
+        return ""
+    of = f"of these {len(numbers):,} slices"
+    told = "; ".join(f"{label} saw {seen:,} {of}" for label, seen in counts.items())
+    if len(numbers) == 1:
+        told = f"{' and '.join(counts)} saw this slice"
+    return f"{told} in training or tuning: expect better scores here than on new ones."
 
 
 def told_of_slice(refs: Sequence[NetworkRef], catalog: Catalog, number: int) -> str:

@@ -15,7 +15,7 @@ from brainseg.scores import SYMMETRY_NAMES
 from brainseg.training.planning import open_data
 from brainseg.training.recipes import recipe
 from brainseg.types import Split
-from ui import evaluate_progress, evaluation
+from ui import cache, evaluate_progress, evaluation
 
 Open = Callable[..., AppTest]
 
@@ -206,6 +206,19 @@ def test_training_slices_are_counted_as_seen(demo: Path, run_ref: networks.Netwo
     assert seen == len(everything) - 2
     test = runs.split(run_ref.folder.parent).test
     assert evaluation.seen_in_training(run_ref, [catalog], test) == 0
+
+
+def test_one_slice_is_not_counted_in_the_warning(
+    networks: Path, monkeypatch: pytest.MonkeyPatch, demo: Path
+) -> None:
+    refs, catalog = cache.networks()[:2], read_catalog(demo)
+    monkeypatch.setattr(evaluation, "known_parts", lambda *_: {"train": (3, 4)})
+    expect = "in training or tuning: expect better scores here than on new ones."
+    told = evaluation.told_of_training(refs, [catalog], (3,))
+    assert told == f"UNet and ResUNet saw this slice {expect}"
+    told = evaluation.told_of_training(refs, [catalog], (3, 4, 5))
+    assert told == f"UNet saw 2 of these 3 slices; ResUNet saw 2 of these 3 slices {expect}"
+    assert evaluation.told_of_training(refs, [catalog], (5,)) == ""
 
 
 def test_the_screen_warns_of_slices_that_were_trained_on(
