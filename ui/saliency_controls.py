@@ -69,7 +69,7 @@ def ask(catalog: Catalog, sample: Sample, refs: Sequence[NetworkRef]) -> Asked:
             "from 0.5 on), over one connected part of them, or the logit of one pixel.",
         )  # fmt: skip
         number = _component() if kind == "component" else 1
-        row, column = _pixel(catalog, sample, wanted=kind == "pixel")
+        row, column = _pixel(catalog, sample) if kind == "pixel" else (0, 0)
         depth = _depth(refs) if method == "gradcam" else DEEPEST
     return Asked(
         catalog=catalog, sample=sample, method=method, kind=kind, number=number, row=row,
@@ -86,29 +86,30 @@ def _component() -> int:
     return int(chosen)
 
 
-def _pixel(catalog: Catalog, sample: Sample, *, wanted: bool) -> tuple[int, int]:
-    """Offer a pixel by numbers, the middle at first.
-
-    The fields are there before they are wanted, or a click could not write them into the address.
-    """
+def _pixel(catalog: Catalog, sample: Sample) -> tuple[int, int]:
+    """Let the user choose a pixel by numbers, the middle at first."""
     shape = upright(cache.sample_image(str(catalog.root), sample.number), catalog).shape
-    fields = zip((_ROW, _COLUMN), ("Row", "Column"), shape, strict=True)
-    row, column = (_number(*field, wanted=wanted) for field in fields)
+    row, column = map(_number, (_ROW, _COLUMN), ("Row", "Column"), shape)
     return row, column
 
 
-def _number(key: str, label: str, count: int, *, wanted: bool) -> int:
+def _number(key: str, label: str, count: int) -> int:
     if st.session_state.get(key, 0) >= count:  # the slice before was larger
         st.session_state[key] = count // 2
     chosen = st.number_input(
         label, min_value=0, max_value=count - 1, value=count // 2, step=1, key=key,
-        bind="query-params", width=130, disabled=not wanted,
+        bind="query-params", width=130,
     )  # fmt: skip
     return int(chosen)
 
 
 def choose_pixel(row: int, column: int) -> None:
-    """Make one pixel of the picture, as shown, the target."""
+    """Make one pixel of the picture, as shown, the target.
+
+    Fields that are not there yet do not write their values into the address: they read them there.
+    """
+    if st.session_state.get(_KIND) != "pixel":
+        st.query_params.update({_ROW: str(row), _COLUMN: str(column)})
     st.session_state.update({_KIND: "pixel", _ROW: row, _COLUMN: column})
 
 

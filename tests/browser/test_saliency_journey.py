@@ -33,9 +33,16 @@ def test_the_networks_explain_themselves_and_the_pixel_that_was_clicked(
     column = int(page.get_by_label("Column", exact=True).input_value())
     assert abs(row - 128) <= 2
     assert abs(column - 256) <= 2
+    page.get_by_text("Predicted mask", exact=True).click()
+    expect(page.get_by_label("Row", exact=True)).to_have_count(0)
+    settled(page)
+    picture.click(position={"x": box["width"] / 2, "y": box["height"] / 2 + 40})
+    expect(page.get_by_label("Row", exact=True)).not_to_have_value(str(row))
+    settled(page)
+    row = page.get_by_label("Row", exact=True).input_value()
     address = page.url
     page.goto(address)  # a link to this very view
     settled(page)
-    expect(page.get_by_label("Row", exact=True)).to_have_value(str(row))
+    expect(page.get_by_label("Row", exact=True)).to_have_value(row)
     own = [line for line in server.trouble() if "absl::InitializeLog" not in line]
     assert own == []  # TensorFlow announces its log before it can be told not to

@@ -155,7 +155,7 @@ def test_a_pixel_is_a_row_and_a_column_in_the_address(
     assert app.number_input(key="saliency.row").value == 17
     assert "a test of pixel" in text_of(app)
     app.button_group(key="saliency.target").set_value("mask").run()
-    assert app.number_input(key="saliency.row").disabled
+    assert not app.number_input  # they are there for one pixel only
 
 
 @pytest.mark.parametrize(("orientation", "expected"), [
