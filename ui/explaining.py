@@ -43,7 +43,14 @@ def dataset_maps(catalog: Catalog, sample: Sample) -> None:
 def scale_of(values: FloatArray, top: float, name: str = "Raw values") -> str:
     """Return the scale of a heat map and the range of its values, in words."""
     low, high = float(values.min()), float(values.max())
-    return f"Scale 0 to {top:.3g}. {name}: {low:.3g} to {high:.3g}."
+    return f"Scale 0 to {number(top)}. {name}: {number(low)} to {number(high)}."
+
+
+def number(value: float) -> str:
+    """Return a number to three digits without an exponent: 2,923 and 0.0000123."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return np.format_float_positional(value, precision=3, fractional=False, trim="-")
 
 
 def heat(
@@ -71,7 +78,7 @@ def heat(
     if pixel is not None:
         picture = crossed(picture, pixel, colour)
     st.image(_png(picture), width="stretch", alt=f"{title} as a heat map")
-    st.image(_png(overlay.heat(_BAR)), width="stretch", alt=f"Scale from 0 to {top:.3g}")
+    st.image(_png(overlay.heat(_BAR)), width="stretch", alt=f"Scale from 0 to {number(top)}")
 
 
 def crossed(picture: ByteArray, pixel: tuple[int, int], colour: str) -> ByteArray:

@@ -176,8 +176,8 @@ def _completeness(found: Saliency) -> str:
     error = found.completeness_error
     missed = saliency_table.DASH if error is None else f"{error:.2%}"
     return (
-        f" The map sums to {found.grid.sum():.4g}; the target less that of a black image is "
-        f"{found.difference:.4g}: completeness is missed by {missed}."
+        f" The map sums to {explaining.number(float(found.grid.sum()))}; the target less that of a "
+        f"black image is {explaining.number(found.difference)}: completeness is missed by {missed}."
     )
 
 

@@ -16,7 +16,15 @@ from brainseg.errors import ConfigError
 from brainseg.networks import NetworkRef
 from brainseg.saliency_measures import Removal, SanityCheck, Stability, Stage
 from brainseg.saliency_request import METHODS, Progress, Question, Saliency
-from ui import pictures, saliency_controls, saliency_jobs, saliency_maps, saliency_trust, viewer
+from ui import (
+    explaining,
+    pictures,
+    saliency_controls,
+    saliency_jobs,
+    saliency_maps,
+    saliency_trust,
+    viewer,
+)
 from ui.saliency_controls import Asked
 
 Open = Callable[..., AppTest]
@@ -102,6 +110,16 @@ def test_the_networks_maps_share_one_scale_and_print_their_raw_range(
     assert "Raw values: -0.5 to 0.25" in shown
     app.button_group(key="saliency.scale").set_value("Each its own largest").run()
     assert "Scale 0 to 0.5." in text_of(app)
+
+
+@pytest.mark.parametrize(("value", "told"), [
+    (2923.4, "2,923"), (-104_221.0, "-104,221"), (100.4, "100"), (4.0, "4"), (-0.25, "-0.25"),
+    (0.0, "0"), (0.00001234, "0.0000123"),
+])  # fmt: skip
+def test_the_scale_of_a_map_is_told_in_plain_numbers(value: float, told: str) -> None:
+    assert explaining.number(value) == told
+    values = np.array([value, value], np.float32)
+    assert f"Scale 0 to {told}. Raw values: {told}" in explaining.scale_of(values, value)
 
 
 def test_a_faint_map_of_a_dataset_stays_faint_and_tells_its_values(
