@@ -198,6 +198,9 @@ def test_a_volume_is_as_it_was_left_after_a_look_elsewhere(volume, settled):
     scores = volume.locator(".scores").last
     expect(scores).to_contain_text("corrected by hand")
     volume.get_by_text("Masks that were corrected by hand are exported").wait_for()
+    volume.get_by_text("Compute the uncertainty of this slice").click()
+    heat = volume.locator("select[name=heat]")
+    expect(heat).to_have_value("uncertainty")
     settled(volume)
     left = scores.inner_text()
     for screen in ("Learn", "Segment"):
@@ -207,6 +210,7 @@ def test_a_volume_is_as_it_was_left_after_a_look_elsewhere(volume, settled):
     expect_slice(volume, 14)
     expect(volume.locator(".threshold output")).to_have_text("0.005")
     expect(scores).to_have_text(left)
+    expect(heat).to_have_value("uncertainty")
 
 
 def test_a_pasted_picture_is_read_as_if_it_had_been_dropped(segment):

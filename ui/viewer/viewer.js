@@ -92,7 +92,8 @@ class Viewer {
     const [layers, images] = [await layersOfSlice(data, index), await loadImages(data)];
     if (turn !== this.turn) return; // newer data came while this was decoded
     if (fresh) Object.assign(this, { view: WHOLE, range: data.window, lastBase: null });
-    const asked = !first && measured(data) && !measured(this.data); // just now: so that is wanted
+    // Asked for just now, or before, where no link tells what was drawn: then it is to be seen.
+    const asked = measured(data) && (first ? !data.linked : !measured(this.data));
     if (!data.stack) this.index = 0;
     Object.assign(this, { data, layers, images, linked: data.linked });
     this.heatTable ??= data.heat && Uint8Array.from(atob(data.heat.table), (c) => c.charCodeAt(0));
