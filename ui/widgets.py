@@ -69,6 +69,7 @@ def pick_sample(
     numbers = [sample.number for sample in samples]
     held_out = evaluation.held_out(refs, catalog)
     first = default if default in numbers else first_slice(samples, held_out)
+    _follow(key, first)
     missing.look(key, [str(number) for number in numbers])
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", width="content")
     number = row.selectbox(
@@ -86,6 +87,18 @@ def pick_sample(
     where = f"is not among the slices of {catalog.name}" + " with a true mask" * truth_only
     missing.say(key, "slice", where, f"slice {number}")
     return catalog.by_number(number)
+
+
+def _follow(key: str, first: int) -> None:
+    """Go along when another slice becomes the first, until one is chosen.
+
+    An address without a slice means the first one: it must bring back what is on screen.
+    """
+    before = st.session_state.get(f"{key}.first")
+    chosen = key in st.query_params or st.session_state.get(key) != before
+    if before is not None and not chosen:
+        st.session_state[key] = first
+    st.session_state[f"{key}.first"] = first
 
 
 def first_slice(samples: Sequence[Sample], held_out: Collection[int] = ()) -> int:

@@ -67,6 +67,12 @@ def test_the_slice_shown_at_first_is_one_that_no_network_shown_was_trained_on(
     for screen in ("segment", "saliency"):
         only = alone(screen, **{f"{screen}__networks": "UNet"})
         assert only.selectbox(key=f"{screen}.sample").value == held
+        app = alone(screen)
+        app.multiselect(key=f"{screen}.networks").set_value(["UNet"]).run()
+        assert app.selectbox(key=f"{screen}.sample").value == held  # as that address says
+        app.selectbox(key=f"{screen}.sample").set_value(seen).run()
+        app.multiselect(key=f"{screen}.networks").set_value(["UNet", "ResUNet"]).run()
+        assert app.selectbox(key=f"{screen}.sample").value == seen
 
 
 def test_the_address_brings_threshold_and_uncertainty_back(alone):
