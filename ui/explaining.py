@@ -14,23 +14,24 @@ OPENED = "saliency.opened"
 _BAR = np.repeat(np.linspace(0, 1, 256, dtype=np.float32)[np.newaxis], 10, axis=0)
 
 
-def dataset_maps(catalog: Catalog, sample: Sample) -> None:
-    """Show the slice and the two maps that came with it, each on its full scale 0..255."""
+def slice_alone(catalog: Catalog, sample: Sample) -> None:
+    """Show the slice with the outline of its true mask."""
     root, number = str(catalog.root), sample.number
     image = upright(cache.sample_image(root, number), catalog)
     truth = cache.sample_mask(root, number)
+    masks = {} if truth is None else {palette.TRUTH: upright(truth, catalog)}
+    outlined = " Yellow: true mask." if truth is not None and truth.any() else ""
+    st.image(pictures.overlay_png(image, masks), width="stretch", alt=f"Slice {number}")
+    st.caption(f"**Slice {number}**.{outlined}")
+
+
+def dataset_maps(catalog: Catalog, sample: Sample) -> None:
+    """Show the slice and the two maps that came with it, each on its full scale 0..255."""
     grid = st.grid(3, min_column_width=160, gap="small")
     with grid.cell():
-        masks = {} if truth is None else {palette.TRUTH: upright(truth, catalog)}
-        outlined = " Yellow: true mask." if truth is not None and truth.any() else ""
-        st.image(pictures.overlay_png(image, masks), width="stretch", alt=f"Slice {number}")
-        st.caption(f"**Slice {number}**.{outlined}")
-    given = {which: cache.sample_saliency(root, number, which) for which in (1, 2)}
-    if not any(values is not None for values in given.values()):
-        with grid.cell():
-            st.caption("This slice came without saliency maps.")
-        return
-    for which, values in given.items():
+        slice_alone(catalog, sample)
+    for which in (1, 2):
+        values = cache.sample_saliency(str(catalog.root), sample.number, which)
         with grid.cell():
             if values is None:
                 st.caption(f"**Saliency map {which}**: this slice has none.")

@@ -32,15 +32,21 @@ MEANING = (
 )
 
 
+def without_maps(catalog: Catalog) -> str:
+    """Return what to say of a slice without maps."""
+    if studies.has_maps(catalog):
+        return "This slice came without saliency maps."
+    return (
+        "This dataset came without saliency maps: they would lie in folders `saliency_maps_1` and "
+        "`saliency_maps_2` beside `images`."
+    )
+
+
 def show(catalog: Catalog) -> None:
-    """Show the study of a dataset's maps; make it first where it is not on disk."""
-    st.subheader("How well the dataset's maps alone find the tumour", anchor=False)
+    """Show the study of a dataset's maps, where it has any; made first where it is not on disk."""
     if not studies.has_maps(catalog):
-        st.caption(
-            "This dataset came without saliency maps, so there is nothing to study: it takes "
-            "folders `saliency_maps_1` and `saliency_maps_2` beside `images`."
-        )
         return
+    st.subheader("How well the dataset's maps alone find the tumour", anchor=False)
     place = st.empty()
     found = _kept(str(studies.place(catalog))) or _made(catalog, place)
     if found is not None:

@@ -82,16 +82,21 @@ def test_shows_the_datasets_maps_with_their_scale(
     assert "Guided backpropagation is left out" in shown
 
 
-def test_a_slice_without_any_map_says_so_once(
+def test_a_slice_without_any_map_says_so_in_one_line(
     demo: Path, networks: Path, alone: Open, text_of: Callable[[AppTest], str],
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    bare = tmp_path / "bare"
-    shutil.copytree(demo, bare, ignore=shutil.ignore_patterns("saliency_maps_*"))
-    monkeypatch.setenv("BRAINSEG_DATA", str(bare))
-    shown = text_of(alone("saliency"))
-    assert shown.count("This slice came without saliency maps.") == 1
-    assert "Saliency map 1" not in shown
+    partly = shutil.copytree(demo, tmp_path / "partly")
+    number = read_catalog(demo).samples[0].number
+    for path in partly.glob("saliency_maps_*/*"):
+        if path.stem == str(number):
+            path.unlink()
+    monkeypatch.setenv("BRAINSEG_DATA", str(partly))
+    app = alone("saliency", saliency__sample=str(number))
+    assert text_of(app).count("This slice came without saliency maps.") == 1
+    assert "Maps that came with the slice" not in [header.value for header in app.subheader]
+    app.button(key="saliency.sample.next").click().run()
+    assert app.subheader[0].value == "Maps that came with the slice"
 
 
 def test_keras_waits_for_a_click(demo: Path, networks: Path, alone: Open) -> None:
@@ -295,15 +300,17 @@ def test_the_study_waits_for_a_click_and_then_says_what_the_maps_tell(
     assert "Map 1: no better than the baselines." in text_of(again)
 
 
-def test_a_dataset_without_maps_has_nothing_to_study(
+def test_a_dataset_without_maps_has_the_networks_maps_first_and_no_empty_section(
     demo: Path, networks: Path, alone: Open, text_of: Callable[[AppTest], str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    for folder in ("images", "masks"):
-        (tmp_path / "plain" / folder).parent.mkdir(exist_ok=True)
-        (tmp_path / "plain" / folder).symlink_to(demo / folder)
-    monkeypatch.setenv("BRAINSEG_DATA", str(tmp_path / "plain"))
+    bare = tmp_path / "bare"
+    shutil.copytree(demo, bare, ignore=shutil.ignore_patterns("saliency_maps_*"))
+    monkeypatch.setenv("BRAINSEG_DATA", str(bare))
     app = alone("saliency")
     assert not app.exception
-    assert "nothing to study" in text_of(app)
-    assert "Shown as given" not in text_of(app)  # there is nothing shown
+    assert [header.value for header in app.subheader] == ["Maps of the networks"]
+    shown = text_of(app)
+    assert shown.count("This dataset came without saliency maps") == 1
+    assert "Shown as given" not in shown  # there is nothing shown
+    assert "Yellow: true mask." in shown  # the slice is there before Keras is
