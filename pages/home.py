@@ -18,13 +18,16 @@ def glance(catalog: cache.Catalog, networks: tuple[cache.NetworkRef, ...]) -> No
     """Show how much data, how many networks and runs there are."""
     patients = {sample.patient for sample in catalog.samples if sample.patient}
     states = [run.state for run in runs.list_runs()]
-    running = sum(state in ("queued", "running", "stopping") for state in states)
+    counts = {
+        "running": states.count("running") + states.count("stopping"),
+        "queued": states.count("queued"),
+    }
+    busy = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     grid = st.grid(2, min_column_width=120)
     grid.metric("Slices", f"{len(catalog.samples):,}", border=True)
     grid.metric("Patients", f"{len(patients):,}" if patients else "unknown", border=True)
     grid.metric("Networks", sum(ref.kind != "ensemble" for ref in networks), border=True)
-    grid.metric("Training runs", len(states), f"{running} running" if running else None,
-                border=True, delta_arrow="off")  # fmt: skip
+    grid.metric("Training runs", len(states), busy or None, border=True, delta_arrow="off")
 
 
 with frame.open_page(

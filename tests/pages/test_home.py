@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 import pytest
 
+from brainseg import runs
 from brainseg.data.catalog import read_catalog
 from ui import evaluation, widgets
 
@@ -32,6 +34,17 @@ def test_home_without_networks_says_to_train_one(alone, assert_frame, text_of):
     app = alone("home")
     assert_frame(app)
     assert "No trained network yet" in text_of(app)
+
+
+@pytest.mark.usefixtures("demo", "networks")
+@pytest.mark.parametrize(("states", "told"), [
+    (("finished", "running", "queued"), "1 running, 1 queued"),
+    (("queued", "queued"), "2 queued"), (("stopping", "failed"), "1 running"), (("lost",), ""),
+])  # fmt: skip
+def test_a_run_that_waits_is_not_counted_as_running(alone, monkeypatch, states, told):
+    monkeypatch.setattr(runs, "list_runs", lambda: [SimpleNamespace(state=s) for s in states])
+    counted = next(m for m in alone("home").metric if m.label == "Training runs")
+    assert (counted.value, counted.delta) == (str(len(states)), told)
 
 
 @pytest.mark.usefixtures("demo", "networks")
