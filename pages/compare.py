@@ -9,7 +9,7 @@ with frame.open_page(
 ):
     widgets.need_networks()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        catalog = widgets.pick_dataset("compare.dataset")
+        catalog = widgets.pick_dataset(compare.DATASET)
         refs = compare.pick_pair(catalog)
     compare.need_two(*refs)
 
@@ -20,6 +20,7 @@ with frame.open_page(
             "compare.sample", catalog, default=compare.first_slice(catalog, refs)
         )
         compare.tour(pair)
+    compare.why_not(refs, catalog, chosen, pair)
     st.caption(compare.facts(sample, catalog, refs, pair))
 
     case = cases.of_sample(catalog, sample, refs)
@@ -31,7 +32,4 @@ with frame.open_page(
         compare_view.threshold_curves(case, threshold)
     with every_slice:
         compare.all_slices(refs, catalog, chosen, pair, sample.number)
-    st.caption(
-        "Arrow keys step through the slices, D goes to where the networks differ most, W to the "
-        "worst. The address of this page brings this view back."
-    )
+    st.caption(f"{compare.keys(pair)} The address of this page brings this view back.")

@@ -24,7 +24,13 @@ from ui import (
 from ui.compare_scores import Pair
 
 SAMPLE, PART = "compare.sample", "compare.part"
+DATASET = "compare.dataset"
 _TOUR = "compare.tour"
+_ORDERS = (  # name, label, key, icon, the slices in this order, what the key does
+    ("differ", "Differ most", "D", "alt_route", compare_scores.most_different,
+     "leads to where the networks differ most"),
+    ("worst", "Worst", "W", "trending_down", compare_scores.worst, "leads to the worst"),
+)  # fmt: skip
 
 
 def pick_pair(catalog: Catalog) -> tuple[NetworkRef, NetworkRef]:
@@ -80,17 +86,41 @@ def first_slice(catalog: Catalog, refs: Sequence[NetworkRef]) -> int:
 def tour(pair: Pair | None) -> None:
     """Show the buttons that lead to where the networks differ most, and to the worst slices."""
     why = None if pair else "Score the slices first: below the pictures."
-    orders = (
-        ("differ", "Differ most", "D", "alt_route", compare_scores.most_different),
-        ("worst", "Worst", "W", "trending_down", compare_scores.worst),
-    )
-    for name, label, key, icon, order in orders:
+    for name, label, key, icon, order, _ in _ORDERS:
         ranked = order(pair) if pair else []
         st.button(
             label, icon=f":material/{icon}:", shortcut=key, key=f"compare.{name}",
             disabled=not ranked, on_click=_tour, args=(name, ranked),
             help=why or f"Go to the next slice in this order; {len(ranked):,} slices",
         )  # fmt: skip
+
+
+def why_not(
+    refs: Sequence[NetworkRef], catalog: Catalog, chosen: evaluation.Numbers, pair: Pair | None
+) -> None:
+    """Say why the buttons of the tour wait, where they do, and lead to where scores are made."""
+    if pair:
+        return
+    if not chosen:
+        st.caption("Differ most and Worst go by Dice, and no slice here has a known mask.")
+        return
+    parts = evaluation.choices(refs, [catalog])
+    query: dict[str, str | int | list[str]] = {
+        "evaluate.dataset": st.session_state[DATASET],
+        "evaluate.networks": [ref.label for ref in refs],
+        "evaluate.part": next(part for part, numbers in parts.items() if numbers == chosen),
+    }
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.caption("Differ most and Worst go by the scores of all slices.", width="content")
+        label = "Evaluate these networks first"
+        frame.link("evaluate", label, icon=":material/leaderboard:", query=query)
+
+
+def keys(pair: Pair | None) -> str:
+    """Return what the keys do: those of the tour only where it leads anywhere."""
+    told = ["Arrow keys step through the slices"]
+    told += [f"{key} {goes}" for *_, key, _, order, goes in _ORDERS if pair and order(pair)]
+    return ", ".join(told) + "."
 
 
 def _tour(name: str, ranked: Sequence[int]) -> None:

@@ -63,10 +63,10 @@ def link(
     label: str,
     *,
     icon: str | None = None,
-    query: Mapping[str, str | int] | None = None,
+    query: Mapping[str, str | int | list[str]] | None = None,
 ) -> None:
     """Link to a screen by its file's name (``"train"``), with widget values for its address."""
-    values = {key: str(value) for key, value in (query or {}).items()}
+    values = {k: v if isinstance(v, list) else str(v) for k, v in (query or {}).items()}
     try:
         st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params=values or None)
     except StreamlitAPIException:  # this screen runs alone: there is nowhere to go

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -86,6 +87,7 @@ def test_without_a_truth_the_networks_are_compared_with_each_other(alone, assert
     assert curves == ["UNet against ResUNet"]
     assert not app.get("button_group")  # right and wrong cannot be known
     assert "No slice here has a known mask" in text_of(app)
+    assert "go by Dice, and no slice here has a known mask" in text_of(app)
 
 
 @pytest.mark.usefixtures("demo", "networks")
@@ -160,15 +162,30 @@ def test_the_tour_goes_on_and_starts_again_after_anything_else(scored):
 
 @pytest.mark.usefixtures("demo", "networks")
 def test_until_there_are_scores_the_tour_waits_and_the_slice_does_not(
-    alone, monkeypatch, wait_for_scores
+    alone, monkeypatch, text_of, wait_for_scores
 ):
     monkeypatch.setattr(evaluate_progress, "AT_ONCE", 0)
     app = alone("compare")
     assert app.get("bidi_component")
     assert app.button(key="compare.differ").disabled
+    assert "Evaluate these networks first" in text_of(app)
+    assert "Arrow keys step through the slices. The address" in text_of(app)
     app.button(key="compare.score").click().run()
     wait_for_scores()
     assert not app.run().button(key="compare.differ").disabled
+    assert "Evaluate these networks first" not in text_of(app)
+    assert ", D leads to where the networks differ most, W leads to the worst." in text_of(app)
+
+
+@pytest.mark.usefixtures("demo", "networks")
+def test_the_tour_that_waits_leads_to_the_evaluation_of_this_very_pair(through_app, monkeypatch):
+    monkeypatch.setattr(evaluate_progress, "AT_ONCE", 0)
+    links = [link.proto for link in through_app("compare").get("page_link")]
+    found = next(link for link in links if link.label == "Evaluate these networks first")
+    assert parse_qs(found.query_string) == {
+        "evaluate.dataset": ["demo"], "evaluate.networks": ["UNet", "ResUNet"],
+        "evaluate.part": ["All slices with a known mask (24)"],
+    }  # fmt: skip
 
 
 @pytest.mark.usefixtures("demo", "networks")
