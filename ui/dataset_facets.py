@@ -190,7 +190,7 @@ def pills(facets: Facets, name: str) -> None:
     st.pills(
         CHOICES[name].label, facets.options[name], selection_mode="multi", key=_key(name),
         format_func=partial(_counted, facets, name), on_change=_changed, args=(facets.scales,),
-        help="In brackets: how many slices a choice leaves, given all other filters.",
+        wrap=True, help="In brackets: how many slices a choice leaves, given all other filters.",
     )  # fmt: skip
 
 

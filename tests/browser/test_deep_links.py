@@ -18,6 +18,11 @@ SCREENS = {
 }
 
 
+CUT = """() => [...document.querySelectorAll('[data-testid="stMain"] :is(button, table)')]
+  .filter((part) => part.getBoundingClientRect().right > window.innerWidth)
+  .map((part) => part.textContent)"""
+
+
 @pytest.mark.parametrize(("path", "title"), SCREENS.items())
 def test_a_cold_deep_link_opens_its_screen(start_server, page, settled, path, title):
     server = start_server()
@@ -44,3 +49,4 @@ def test_a_phone_sees_every_screen_without_sideways_scrolling(server, page, sett
         settled(page)
         wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
         assert not wide, path
+        assert page.evaluate(CUT) == [], path
