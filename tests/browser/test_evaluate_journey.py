@@ -31,6 +31,15 @@ def test_a_worst_slice_is_one_click_from_compare_with_the_same_score(server, pag
     assert server.trouble() == []
 
 
+def test_the_tables_of_groups_fit_a_phone(server, page, settled):
+    page.set_viewport_size({"width": 420, "height": 900})
+    open_section(server, page, "Groups")
+    tables = page.locator("table")
+    tables.nth(1).wait_for(timeout=MINUTES)
+    rights = "tables => tables.map(table => table.getBoundingClientRect().right)"
+    assert max(tables.evaluate_all(rights)) <= 420
+
+
 def test_the_report_opens_offline_with_its_figures(
     server, page, settled, browser: Browser, tmp_path: Path
 ):
