@@ -92,12 +92,12 @@ def new_run(config: RunConfig, folder: Path | None = None) -> Path:
 
 def _check_free(folder: Path) -> None:
     """Refuse a folder with files of somebody else: a run is deleted with its folder."""
-    for path in folder.iterdir():
-        if path.name == "config.json":
-            raise RunError(f"{folder} already holds a run; add --resume to go on with it")
-        if path.suffix != ".tmp":  # of a start that was killed
-            raise RunError(f"{folder} holds other files ({path.name}): name a new folder, "
-                           "since a run is deleted with all that lies in its folder")  # fmt: skip
+    if (folder / "config.json").exists():
+        raise RunError(f"{folder} already holds a run; add --resume to go on with it")
+    others = sorted(path.name for path in folder.iterdir() if path.suffix != ".tmp")
+    if others:  # what a killed start left is no other file
+        raise RunError(f"{folder} holds other files ({others[0]}): name a new folder, "
+                       "since a run is deleted with all that lies in its folder")  # fmt: skip
 
 
 def check_same_data(run: Path) -> None:
