@@ -28,10 +28,10 @@ def page(name: str, title: str, path: str, icon: str) -> st.Page:
 if __name__ == "__main__":  # a visitor's run of this script
     from ui import training_news  # not at the server's start: its caches need one that runs
 
+    st.set_page_config(page_icon="ui/icon.svg", layout="wide")  # a symbol would be downloaded
     st.logo("ui/icon.svg", size="large")
-    sections = {name: [page(*one) for one in several] for name, several in SCREENS.items()}
-    chosen = st.navigation(sections)
-    st.set_page_config(f"{chosen.title} · Brain tumours in MRI", "ui/icon.svg", layout="wide")
+    chosen = st.navigation({name: [page(*one) for one in some] for name, some in SCREENS.items()})
+    st.set_page_config(f"{chosen.title} · Brain tumours in MRI")
     chosen.run()
     training_news.pass_by(chosen.title)
 else:  # the server's start. A folder named pages/ is taken for the whole app until navigation ran
