@@ -109,12 +109,18 @@ def test_networks_wait_their_turn_and_stand_together(catalog):
     assert (scoring.standing(tasks).state, scoring.standing(tasks).done) == ("done", 8)
 
 
-def test_a_cancelled_scoring_ends_before_its_next_slice_and_leaves_nothing(catalog):
+def cancelled_after_a_slice(catalog):
+    """Two tasks that are cancelled while the first is at work, and their network."""
     tasks, network = [task(catalog, "a"), task(catalog, "b")], Gated()
     scoring.start(tasks, lambda name: network)
     network.gate.release(1)
     until(lambda: scoring.standing(tasks).done == 1)
     scoring.cancel(tasks)
+    return tasks, network
+
+
+def test_a_cancelled_scoring_ends_before_its_next_slice_and_leaves_nothing(catalog):
+    tasks, network = cancelled_after_a_slice(catalog)
     network.gate.release(1)
     settle()
     assert network.calls == 2
@@ -127,11 +133,7 @@ def test_a_cancelled_scoring_ends_before_its_next_slice_and_leaves_nothing(catal
 
 
 def test_what_is_cancelled_and_asked_for_again_at_once_is_scored(catalog):
-    tasks, network = [task(catalog, "a"), task(catalog, "b")], Gated()
-    scoring.start(tasks, lambda name: network)
-    network.gate.release(1)
-    until(lambda: scoring.standing(tasks).done == 1)
-    scoring.cancel(tasks)
+    tasks, network = cancelled_after_a_slice(catalog)
     waiting = scoring._jobs[tasks[1].key]
     assert waiting.segmenter is None
     scoring.start(tasks, lambda name: network)

@@ -92,21 +92,18 @@ def choices(refs: Sequence[NetworkRef], catalogs: Catalogs) -> dict[str, Numbers
 
 def seen_in_training(ref: NetworkRef, catalogs: Catalogs, numbers: Numbers) -> int:
     """Return how many of the slices the network was trained or tuned on, as far as is known."""
-    parts = known_parts(ref, catalogs)
-    seen = {*parts.get("train", ()), *parts.get("val", ())} - set(parts.get("test", ()))
-    return len(seen & set(numbers))
+    return len(_seen(known_parts(ref, catalogs)) & set(numbers))
+
+
+def _seen(parts: dict[str, Numbers]) -> set[int]:
+    return {*parts.get("train", ()), *parts.get("val", ())} - {*parts.get("test", ())}
 
 
 def held_out(refs: Sequence[NetworkRef], catalog: Catalog) -> set[int]:
     """Return the slices that one of the networks was tested on and none was trained or tuned on."""
     parts = [known_parts(ref, [catalog]) for ref in refs]
     tested = {number for known in parts for number in known.get("test", ())}
-    seen = {
-        number
-        for known in parts
-        for number in {*known.get("train", ()), *known.get("val", ())} - {*known.get("test", ())}
-    }
-    return tested - seen
+    return tested.difference(*map(_seen, parts))
 
 
 def told_of_training(refs: Sequence[NetworkRef], catalogs: Catalogs, numbers: Numbers) -> str:

@@ -18,9 +18,7 @@ from brainseg.types import Volume
 from ui import frame
 
 _UPLOADED = "app.uploaded"  # (files, bytes, digests of the last uploads) of this session
-_KEPT = (
-    "app.kept"  # the scan that is kept: its digest, which volume of it, whether the field has it
-)
+_KEPT = "app.kept"  # of the scan that is kept: digest, which volume, whether the field has it
 _CROSS = "\N{MULTIPLICATION SIGN}"  # what the field shows beside a file
 _SEVERAL = ("are no DICOM images", "them")
 Named = Sequence[tuple[str, bytes]]  # (name, content) of files

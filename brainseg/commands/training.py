@@ -13,7 +13,7 @@ from brainseg import runs
 from brainseg.commands.console import print_json
 from brainseg.errors import ConfigError, RunError
 from brainseg.training import lineage, process, supervisor
-from brainseg.training.recipes import FLAG_OF, RunConfig, recipe
+from brainseg.training.recipes import RunConfig, flag_of, recipe
 from brainseg.types import RunStatus
 
 RECIPE = "reference"  # where none is named
@@ -78,7 +78,7 @@ def _check_own(run: Path, options: Namespace) -> None:
     own = runs.config(run).to_dict()
     others = [name for name, value in given.items() if value not in (None, own[name])]
     if others:
-        flags = ", ".join("--" + FLAG_OF.get(name, name).replace("_", "-") for name in others)
+        flags = ", ".join(map(flag_of, others))
         raise ConfigError(
             f"run {run.name} goes on as it began: leave out {flags}, or start a new run"
         )

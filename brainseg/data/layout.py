@@ -27,7 +27,7 @@ _AFFIX = re.compile(
     r"^(?:mask|label|saliency(?:[ _-]?maps?)?(?:[ _-]?[12])?)[ _-]+"
     r"|[ _-]+(?:masks?|labels?|seg|saliency(?:[ _-]?maps?)?(?:[ _-]?[12])?)$"
 )
-MOST_DIGITS = 15  # of a number: so many are still exact in a browser
+MOST_DIGITS = 15  # of a number; what has more is a name
 Key = int | str
 
 

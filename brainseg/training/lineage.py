@@ -9,7 +9,7 @@ from typing import Any
 from brainseg import networks, runs
 from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog
 from brainseg.errors import BrainsegError, ConfigError
-from brainseg.training.recipes import FLAG_OF, FORM, RunConfig, recipe, tuning_rate
+from brainseg.training.recipes import FORM, RunConfig, flag_of, recipe, tuning_rate
 from brainseg.types import Split
 
 
@@ -47,7 +47,7 @@ def check(config: RunConfig, opened: list[Catalog], split: Split) -> None:
         raise ConfigError(f"{config.initial!r} is a {architecture}: give --model {architecture}")
     wanted = form(folder)
     if odd := [name for name in FORM if getattr(config, name) != wanted[name]]:
-        flags = " ".join(f"--{FLAG_OF.get(name, name)} {wanted[name]}" for name in odd)
+        flags = " ".join(f"{flag_of(name)} {wanted[name]}" for name in odd)
         raise ConfigError(f"the weights of {config.initial!r} have another form: give {flags}")
     if leaked := set(split.test) & seen(config.initial, opened):
         raise ConfigError(
@@ -78,9 +78,9 @@ def own(folder: Path, split: Split, opened: Sequence[Catalog]) -> set[int]:
 
 def _ancestry(initial: str) -> list[Path]:
     found = [networks.find_network(initial)]
-    while (own := found[-1].parent / "config.json").is_file():
+    while (config := found[-1].parent / "config.json").is_file():
         try:
-            before = networks.find_network(runs.config(own.parent).initial)
+            before = networks.find_network(runs.config(config.parent).initial)
         except BrainsegError:  # none, or it is gone
             break
         if before in found:

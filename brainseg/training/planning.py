@@ -69,6 +69,8 @@ def new_run(config: RunConfig, folder: Path | None = None) -> Path:
         NetworkError: the weights to start from are not there.
         RunError: the folder cannot be written, or holds anything already.
     """
+    if folder is not None:  # before anything is read
+        _check_free(folder)
     opened = open_data(config.data, config.tumour_free)
     split = split_of(config, opened)
     if config.initial:  # refused now rather than by the worker
@@ -81,20 +83,21 @@ def new_run(config: RunConfig, folder: Path | None = None) -> Path:
     }
     if folder is None:
         return runs.create(config, split, facts=facts)
-    if folder.name in networks.LABELS and folder.resolve().parent == paths.runs():
-        raise RunError(f"{folder.name} names a network that is shipped: name the run otherwise")
     with runs.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        _check_free(folder)
         runs.write_config(folder, config, split, facts=facts)
     return folder
 
 
 def _check_free(folder: Path) -> None:
-    """Refuse a folder with files of somebody else: a run is deleted with its folder."""
+    """Refuse the name of a shipped network, and a folder with files: they go with the run."""
+    if folder.name in networks.LABELS and folder.resolve().parent == paths.runs():
+        raise RunError(f"{folder.name} names a network that is shipped: name the run otherwise")
     if (folder / "config.json").exists():
         raise RunError(f"{folder} already holds a run; add --resume to go on with it")
-    others = sorted(path.name for path in folder.iterdir() if path.suffix != ".tmp")
+    with runs.writing(folder):
+        there = list(folder.iterdir()) if folder.exists() else []
+    others = sorted(path.name for path in there if path.suffix != ".tmp")
     if others:  # what a killed start left is no other file
         raise RunError(f"{folder} holds other files ({others[0]}): name a new folder, "
                        "since a run is deleted with all that lies in its folder")  # fmt: skip

@@ -282,7 +282,7 @@ def command(config: RunConfig) -> str:
     return " ".join(words)
 
 
-FLAG_OF = {"split_unit": "split", "initial": "from"}
+_FLAGS = {"split_unit": "split", "initial": "from"}
 FORM = ("base", "depth", "norm", "saliency", "contrast")  # what first weights decide
 _TUNING_RATE = 0.1  # of the recipe's learning rate: trained weights want smaller steps
 
@@ -292,8 +292,13 @@ def tuning_rate(rate: float) -> float:
     return float(f"{rate * _TUNING_RATE:.6g}")
 
 
+def flag_of(name: str) -> str:
+    """Return the option of the command line that sets a field of :class:`RunConfig`."""
+    return "--" + _FLAGS.get(name, name).replace("_", "-")
+
+
 def _option(name: str, value: Any) -> str:
-    flag = "--" + FLAG_OF.get(name, name).replace("_", "-")
+    flag = flag_of(name)
     if isinstance(value, bool):
         return flag if value else flag.replace("--", "--no-", 1)
     if isinstance(value, list):
