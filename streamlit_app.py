@@ -32,8 +32,8 @@ if __name__ == "__main__":  # a visitor's run of this script
     st.logo("ui/icon.svg", size="large")
     chosen = st.navigation({name: [page(*one) for one in some] for name, some in SCREENS.items()})
     st.set_page_config(f"{chosen.title} · Brain tumours in MRI")
-    chosen.run()
     training_news.pass_by(chosen.title)
+    chosen.run()
 else:  # the server's start. A folder named pages/ is taken for the whole app until navigation ran
     # once, so the first visitor's deep link would be "not found": say at once that it is not.
     PagesManager.uses_pages_directory = False

@@ -189,7 +189,7 @@ def set_label(run: Path, *, title: str | None = None, note: str | None = None) -
     """
     changed = label(run)
     if title is not None:
-        changed = replace(changed, title=" ".join(_printable(title).split())[:MAX_TITLE])
+        changed = replace(changed, title=" ".join(_printable(title).split())[:MAX_TITLE].strip())
     if note is not None:
         changed = replace(changed, note=_printable(note).strip()[:MAX_NOTE])
     with writing(run):

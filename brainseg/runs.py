@@ -17,6 +17,8 @@ from typing import Any
 from brainseg import files, liveness, paths
 from brainseg.errors import RunError
 from brainseg.run_folder import (
+    MAX_NOTE,
+    MAX_TITLE,
     config,
     create,
     document,
@@ -40,6 +42,8 @@ from brainseg.types import RunStatus, State
 
 __all__ = [
     "EPOCH",
+    "MAX_NOTE",
+    "MAX_TITLE",
     "NOW",
     "append_event",
     "config",

@@ -29,7 +29,14 @@ with frame.open_page(
         st.stop()
 
     live_chart.prepare()
-    run_id, others = training_table.pick_runs(statuses)
-    training_news.announce(run_id)
-    training_live.show(run_id, others, statuses)
-    training_table.show(statuses)
+    # Each part has a place of its own, whatever the others hold: a poll that comes late still finds
+    # its own, and what is in view does not jump.
+    choice, run, news, table = (st.container() for _ in range(4))
+    with choice:
+        run_id, others = training_table.pick_runs(statuses)
+    with run:
+        training_live.show(run_id, others, statuses)
+    with news:
+        training_news.announce(run_id)
+    with table:
+        training_table.show(statuses)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import streamlit as st
 
 from brainseg import networks as network_folders
-from brainseg import paths
+from brainseg import paths, runs
 from brainseg.data import catalog as catalogs
 from brainseg.data import survey as surveys
 from brainseg.data.catalog import TUMOUR_FREE_FIRST, Catalog, Problem
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
 DEMO_SLICES = 60
 _making_demo = threading.Lock()
 _making_survey = threading.Lock()
+
+
+class Tested(NamedTuple):
+    """Mean Dice of a run's network on its test slices with a tumour, and its 95 % interval."""
+
+    dice: float | None
+    low: float | None
+    high: float | None
+    tumours: int
 
 
 class DatasetRef(NamedTuple):
@@ -199,6 +208,22 @@ def _sample_array(root: str, digest: str, number: int, what: str):
 def networks() -> tuple[NetworkRef, ...]:
     """Return what can predict: the shipped networks, their ensemble, then the finished runs."""
     return tuple(network_folders.list_networks())
+
+
+def tested(run: Path) -> Tested | None:
+    """Return what a run scored on its test slices at its end; None where it did not get there."""
+    result = run / "result.json"
+    try:
+        return _tested(result, result.stat().st_mtime_ns)
+    except (OSError, BrainsegError):
+        return None
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _tested(result: Path, stamp: int) -> Tested:
+    found = runs.read_evaluation(result).summary
+    dice, low, high = (found.get(name) for name in ("dice", "dice_low", "dice_high"))
+    return Tested(dice=dice, low=low, high=high, tumours=int(found.get("tumour_slices") or 0))
 
 
 @st.cache_resource(max_entries=6, show_spinner="Opening the network")

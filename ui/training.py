@@ -20,6 +20,7 @@ from ui import (
     training_actions,
     training_details,
     training_estimate,
+    training_settings,
     training_table,
     widgets,
 )
@@ -28,6 +29,7 @@ from ui.training_words import NETWORKS
 CHOICES = {**NETWORKS, "both": "Both"}
 OTHER = "Other"
 STARTED = "train.started"  # how often; the form folds after every start, the run comes into view
+_FEW = 10  # validation slices
 NEW, SHIPPED = "New weights", "Shipped weights"
 _DIVIDING = (
     "model", "data", "tumour_free", "split_unit", "test_folds", "val_fraction", "test_fraction",
@@ -47,6 +49,7 @@ def form() -> None:
         st.button("Start training", icon=":material/play_arrow:", key="train.start", disabled=True)
         return
     st.caption(_amounts(configs[0], split))
+    _changes(configs[0])
     training_estimate.show(configs, split)
     st.caption("The same from the command line:")
     st.code(commands(configs), language="bash", wrap_lines=True)
@@ -61,6 +64,26 @@ def form() -> None:
         training_table.choose(*started)
         st.session_state[STARTED] = st.session_state.get(STARTED, 0) + 1
         st.rerun()
+
+
+def _changes(config: RunConfig) -> None:
+    """Say what was changed in the folded details, which keep it for the next run, too."""
+    if not training_settings.changes(config):
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"Not as in the recipe: {training_settings.told_changes(config)}.")
+        st.button(
+            "Back to the recipe", icon=":material/undo:", type="tertiary", key="train.back",
+            on_click=_back_to_recipe, args=(config.recipe,),
+        )  # fmt: skip
+
+
+def _back_to_recipe(name: str) -> None:
+    """Forget what the fields hold that a recipe fills in."""
+    of_recipe = (f"train.{name}.", "train.saliency.", "train.start_from.", "train.tumour_free")
+    for key in [str(key) for key in st.session_state]:
+        if key.startswith(of_recipe):
+            del st.session_state[key]
 
 
 def settings() -> list[RunConfig]:
@@ -182,9 +205,10 @@ def _amounts(config: RunConfig, split: Split) -> str:
     held = "validation and test are the same slices" if config.val_is_test else (
         f"{len(split.test):,} held out for the test"
     )  # fmt: skip
+    few = " So few validate that their score says little." if len(split.val) < _FEW else ""
     return (
         f"{len(split.train):,} slices to learn from, {len(split.val):,} to validate, {held}; "
-        f"divided by {split.unit}. {steps:,} steps an epoch."
+        f"divided by {split.unit}. {steps:,} steps an epoch.{few}"
     )
 
 

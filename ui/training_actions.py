@@ -135,8 +135,8 @@ def _name_and_note(run_id: str) -> None:
         frame.refuse(error)
         return
     with st.form("train.label", border=False):
-        st.text_input("Name", label.title, placeholder=run_id, key=TITLE)
-        st.text_area("Note", label.note, key=NOTE)
+        st.text_input("Name", label.title, runs.MAX_TITLE, placeholder=run_id, key=TITLE)
+        st.text_area("Note", label.note, max_chars=runs.MAX_NOTE, key=NOTE)
         if st.form_submit_button("Save", type="primary", on_click=_set_label, args=(run_id,)):
             st.rerun()
 
@@ -144,7 +144,7 @@ def _name_and_note(run_id: str) -> None:
 def _set_label(run_id: str) -> None:
     told = st.session_state
     _do(lambda: runs.set_label(runs.find(run_id), title=told[TITLE], note=told[NOTE]))
-    training_table.choose(run_id, *told.get(training_table.WITH, ()))  # under its new name
+    training_table.choose(*told[training_table.LAST])  # under its new name
 
 
 def _download(run: Path) -> None:

@@ -112,11 +112,13 @@ def _read(run_ids: Sequence[str]) -> list[charts.Curve]:
 
 def previews(run: Path, *, alive: bool) -> None:
     """Show the four validation slices at an epoch of choice."""
-    epochs = [record.epoch for record in runs.history(run)]
+    history = runs.history(run)
+    epochs = [record.epoch for record in history]
     if not epochs or not watch.previews(run, epochs[-1]):
         return
+    best = max((record.epoch for record in history if record.best), default=epochs[-1])
     st.subheader("The same validation slices, epoch by epoch", anchor=False)
-    epoch = _choose_epoch(f"train.preview.{run.name}", epochs, alive=alive)
+    epoch = _choose_epoch(f"train.preview.{run.name}", epochs, best, alive=alive)
     grid = st.grid(4, min_column_width=150, gap="small")
     for number, path in enumerate(watch.previews(run, epoch), start=1):
         alt = f"Validation slice {number} after epoch {epoch}"
@@ -124,14 +126,15 @@ def previews(run: Path, *, alive: bool) -> None:
     config = config_of(run)
     whose = OUTLINES[config.model] if config else "The network: the other outline"
     st.caption(
-        f"Truth: yellow dashes, drawn on top. {whose}, at probability 0.5, after epoch {epoch}."
+        f"Truth: yellow dashes, drawn on top. {whose}, at probability 0.5, after epoch {epoch}"
+        f"{', the best' if epoch == best else f'; the best was {best}'}."
     )
 
 
-def _choose_epoch(key: str, epochs: Sequence[int], *, alive: bool) -> int:
-    """Let the user choose an epoch, or follow the newest while the run lives.
+def _choose_epoch(key: str, epochs: Sequence[int], best: int, *, alive: bool) -> int:
+    """Let the user choose an epoch, the best at first, or follow the newest while the run lives.
 
-    Following is a switch and not read off the slider: what the browser sends with a poll may be
+    Following is a switch and has a slider of its own: what the browser sends with a poll may be
     older than what was set here, and looks like a hand that moved it.
     """
     if len(epochs) == 1:
@@ -141,11 +144,14 @@ def _choose_epoch(key: str, epochs: Sequence[int], *, alive: bool) -> int:
             "Newest epoch", True, key=f"{key}.follow", persist_state="session",
             help="On: the pictures follow the training. Off: choose an epoch.",
         )  # fmt: skip
-        if following or st.session_state.get(key) not in epochs:
-            st.session_state[key] = epochs[-1]
-        return st.select_slider(
-            "Epoch", epochs, key=key, disabled=following, persist_state="session"
-        )
+        if following:
+            st.session_state[f"{key}.newest"] = epochs[-1]
+            st.session_state.pop(key, None)
+            st.select_slider("Epoch", epochs, key=f"{key}.newest", disabled=True)
+            return epochs[-1]
+        if st.session_state.get(key) not in epochs:
+            st.session_state[key] = epochs[-1] if alive else best
+        return st.select_slider("Epoch", epochs, key=key, persist_state="session")
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -17,7 +17,7 @@ from brainseg import runs
 from brainseg.errors import BrainsegError
 from brainseg.training import hardware, watch
 from brainseg.types import EpochRecord, RunStatus
-from ui import frame, training_actions, training_curves, training_news
+from ui import frame, training_actions, training_curves, training_news, training_settings
 from ui.training_words import (
     ALIVE,
     BADGES,
@@ -38,10 +38,12 @@ def show(run_id: str, others: Sequence[str], statuses: Sequence[RunStatus]) -> N
     alive = {status.run_id for status in statuses if status.state in ALIVE}
     training_news.wait(idle=not alive)
     st.fragment(_standing, run_every=POLL_SECONDS if alive else None)(run_id)
-    problem = unreadable(runs.find(run_id))
-    if problem:
-        st.warning(frame.plain(f"{name_of(run_id)}: {problem}"), icon=":material/link_off:")
-    training_actions.show(run_id)
+    with st.container():  # the picture after it keeps its place
+        problem = unreadable(runs.find(run_id))
+        if problem:
+            st.warning(frame.plain(f"{name_of(run_id)}: {problem}"), icon=":material/link_off:")
+        training_actions.show(run_id)
+        training_settings.show(run_id)
     drawn = alive & {run_id, *others}
     st.fragment(_picture, run_every=POLL_SECONDS if drawn else None)(run_id, tuple(others))
 

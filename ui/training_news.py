@@ -18,6 +18,8 @@ FOLDERS = "train.folders"  # how many run folders there were
 ENDED = "train.ended"  # run ids whose end was not announced yet
 LINES = "train.news"  # run ids whose line stands until it is dismissed
 ASKING = "train.asking"  # whether a dialog is open
+_LINES_SHOWN = 3
+_NOTHING = 0.01  # Dice under which a network has not learned to find tumours
 _SECONDS = 5.0  # between two looks from another screen, or while nothing lives
 
 
@@ -65,12 +67,29 @@ def _folders() -> tuple[str, ...]:
 
 
 def announce(watched: str | None) -> None:
-    """Say once, in passing, what ended since the last look, and keep a line for finished runs."""
+    """Say once, in passing, what ended since the last look, and keep lines for finished runs.
+
+    The newest comes first; they stand until they are dismissed.
+    """
     for run_id in st.session_state.pop(ENDED, []):
         _tell(run_id, _state(run_id))
-    for run_id in st.session_state.get(LINES, []):
-        if run_id != watched and _state(run_id) == "finished":
-            finished(run_id, dismiss=True)
+    lines = [
+        run_id
+        for run_id in reversed(st.session_state.get(LINES, []))
+        if run_id != watched and _state(run_id) == "finished"
+    ]
+    if not lines:
+        return
+    with st.container(border=True, gap="small"):
+        for run_id in lines[:_LINES_SHOWN]:
+            _finished(run_id)
+        more = len(lines) - _LINES_SHOWN
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"And {more} more, in the list below." if more > 0 else "", width="stretch")
+            st.button(
+                "Dismiss", icon=":material/close:", type="tertiary", key="train.dismiss",
+                on_click=_dismiss,
+            )  # fmt: skip
 
 
 def _tell(run_id: str, state: str | None) -> None:
@@ -82,10 +101,14 @@ def _tell(run_id: str, state: str | None) -> None:
 
 
 def pass_by(screen: str) -> None:
-    """Say on the other screens, too, what ended of the runs that this session saw alive."""
+    """Say on the other screens, too, what ended of the runs that this session saw alive.
+
+    Called before the screen, in a place that is always there: a poll that comes late finds it.
+    """
     known = st.session_state.get(STATES, {})
-    if screen != "Train" and any(state in ALIVE for state in known.values()):
-        st.fragment(_pass_by, run_every=_SECONDS)()
+    with st.container():
+        if screen != "Train" and any(state in ALIVE for state in known.values()):
+            st.fragment(_pass_by, run_every=_SECONDS)()
 
 
 def _pass_by() -> None:
@@ -109,27 +132,38 @@ def remember(statuses: Sequence[RunStatus]) -> None:
     st.session_state[FOLDERS] = _folders()
 
 
-def _dismiss(run_id: str) -> None:
-    st.session_state[LINES] = [one for one in st.session_state.get(LINES, []) if one != run_id]
+def _dismiss() -> None:
+    st.session_state[LINES] = []
 
 
-def finished(run_id: str, *, dismiss: bool = False) -> None:
-    """Say how a finished run ended, with the links that open its network elsewhere."""
+def finished(run_id: str) -> None:
+    """Say how the watched run finished, with the links that open its network elsewhere."""
+    with st.container(border=True):
+        _finished(run_id)
+
+
+def _finished(run_id: str) -> None:
     run = runs.find(run_id)
-    status = runs.status(run)
-    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
-        best = "" if status.best_dice is None else (
-            f": best validation Dice **{status.best_dice:.3f}** at epoch {status.best_epoch}"
-        )  # fmt: skip
-        name = frame.plain(name_of(run_id))
-        text = f":green[:material/check_circle:] **{name}** has finished{best}."
-        st.markdown(text, width="stretch")
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.markdown(_outcome(run), width="stretch")
         links(run)
-        if dismiss:
-            st.button(
-                "Dismiss", icon=":material/close:", type="tertiary", key=f"train.dismiss.{run_id}",
-                on_click=_dismiss, args=(run_id,),
-            )  # fmt: skip
+
+
+def _outcome(run: Path) -> str:
+    """Return in words what came of a finished run."""
+    status, tested = runs.status(run), cache.tested(run)
+    words = f"**{frame.plain(name_of(run.name))}** has finished"
+    if status.best_dice is not None:
+        words += f": best validation Dice **{status.best_dice:.3f}** at epoch {status.best_epoch}"
+    if tested is not None and tested.dice is not None:
+        between = "" if tested.low is None else f", 95 % {tested.low:.3f} to {tested.high:.3f}"
+        slices = "slice" if tested.tumours == 1 else f"{tested.tumours:,} slices"
+        words += f"; on the test {slices} with a tumour **{tested.dice:.3f}**"
+        words += between
+    if status.best_dice is None or status.best_dice >= _NOTHING:
+        return f":green[:material/check_circle:] {words}."
+    more = "It finds no tumours yet: give it more epochs, or a larger network."
+    return f":orange[:material/info:] {words}. {more}"
 
 
 def links(run: Path) -> None:

@@ -245,9 +245,11 @@ _RECIPES: dict[str, dict[str, Any]] = {
 }
 RECIPES: tuple[str, ...] = tuple(_RECIPES)
 SUMMARIES: dict[str, str] = {
-    "quick": "A small network at 128 px, 40 short epochs on the demo data: minutes on two cores.",
-    "document": "The source document's recipe: Dice loss, Adam 1e-4, batch 32, 75 epochs, "
-    "patience 5, no augmentation, random 75/25 slice split whose test part also stops it.",
+    "quick": "A small network at 128 px, 40 short epochs: minutes on two cores with the 60 slices "
+    "of the demo data, longer with more.",
+    "document": "The plain recipe of the document that this app began with, to compare with: Dice "
+    "loss, Adam 1e-4, batch 32, 75 epochs, patience 5, no augmentation, random 75/25 slice split "
+    "whose test part also stops it.",
     "reference": "Augmentation, Dice + cross-entropy, AdamW with warm-up and cosine, weight "
     "average, split by patient.",
 }
