@@ -82,7 +82,8 @@ def announce(watched: str | None) -> None:
         return
     with st.container(border=True, gap="small"):
         for run_id in lines[:_LINES_SHOWN]:
-            _finished(run_id)
+            run = runs.find(run_id)
+            _line(run, _outcome(run))
         more = len(lines) - _LINES_SHOWN
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"And {more} more, in the list below." if more > 0 else "", width="stretch")
@@ -138,14 +139,14 @@ def _dismiss() -> None:
 
 def finished(run_id: str) -> None:
     """Say how the watched run finished, with the links that open its network elsewhere."""
-    with st.container(border=True):
-        _finished(run_id)
-
-
-def _finished(run_id: str) -> None:
     run = runs.find(run_id)
+    with st.container(border=True):
+        _line(run, f"{_outcome(run)}{_surely(cache.tested(run))}")
+
+
+def _line(run: Path, words: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        st.markdown(_outcome(run), width="stretch")
+        st.markdown(words, width="stretch")
         links(run)
 
 
@@ -154,16 +155,22 @@ def _outcome(run: Path) -> str:
     status, tested = runs.status(run), cache.tested(run)
     words = f"**{frame.plain(name_of(run.name))}** has finished"
     if status.best_dice is not None:
-        words += f": best validation Dice **{status.best_dice:.3f}** at epoch {status.best_epoch}"
+        words += f": best validation Dice **{status.best_dice:.3f}**"
     if tested is not None and tested.dice is not None:
-        between = "" if tested.low is None else f", 95 % {tested.low:.3f} to {tested.high:.3f}"
-        slices = "slice" if tested.tumours == 1 else f"{tested.tumours:,} slices"
-        words += f"; on the test {slices} with a tumour **{tested.dice:.3f}**"
-        words += between
+        words += f", test **{tested.dice:.3f}**"
     if status.best_dice is None or status.best_dice >= _NOTHING:
         return f":green[:material/check_circle:] {words}."
     more = "It finds no tumours yet: give it more epochs, or a larger network."
     return f":orange[:material/info:] {words}. {more}"
+
+
+def _surely(tested: cache.Tested | None) -> str:
+    """Return in words on what the test's mean stands and how sure it is."""
+    if tested is None or tested.dice is None:
+        return ""
+    between = "" if tested.low is None else f", 95 % {tested.low:.3f} to {tested.high:.3f}"
+    slices = "one slice" if tested.tumours == 1 else f"{tested.tumours:,} slices"
+    return f" Test: {slices} with a tumour{between}."
 
 
 def links(run: Path) -> None:

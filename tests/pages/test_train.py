@@ -489,7 +489,7 @@ def test_a_finished_run_says_what_it_scored_on_the_test_slices(
     demo: Path, alone: Open, text_of: Callable[[AppTest], str]
 ) -> None:
     run = make_run("unet", 5)
-    assert "on the test" not in text_of(alone("train"))
+    assert "Test:" not in text_of(alone("train"))
     case = CaseScore(
         number=3, tumour=None, patient="p3", truth_px=40, predicted_px=44, dice=0.75, iou=0.6,
         precision=0.7, sensitivity=0.8, specificity=0.99, accuracy=0.99, background_accuracy=0.98,
@@ -497,7 +497,7 @@ def test_a_finished_run_says_what_it_scored_on_the_test_slices(
     told = {"model": "unet", "data": "demo", "threshold": 0.5, "orientation": ""}
     runs.write_evaluation(run / "result.json", summary.evaluation([case], None, **told))
     app = alone("train")
-    assert "on the test slice with a tumour **0.750**" in text_of(app)
+    assert "test **0.750**. Test: one slice with a tumour." in text_of(app)
     assert list(app.dataframe[-1].value["Test Dice"]) == [0.75]
 
 
