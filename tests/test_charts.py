@@ -6,20 +6,26 @@ import numpy as np
 import pytest
 
 from brainseg import palette
+from brainseg.saliency_measures import Removal
 from brainseg.types import EpochRecord
-from ui import charts, charts_learn, charts_network, learning
+from ui import charts, charts_learn, charts_network, compare_charts, learning, saliency_charts
 
 
-def record(epoch: int, dice: float, *, best: bool = False) -> EpochRecord:
+def record(
+    epoch: int, dice: float, *, best: bool = False, background: float = 0.979
+) -> EpochRecord:
     return EpochRecord(
         epoch=epoch, seconds=60.0, elapsed=60.0 * epoch, learning_rate=1e-3, loss=1.0, val_loss=1.1,
-        dice=dice, val_dice=dice, accuracy=0.98, val_accuracy=0.98, val_background_accuracy=0.979,
-        val_dice_loss=1 - dice, slices_per_second=10.0, best=best,
+        dice=dice, val_dice=dice, accuracy=0.98, val_accuracy=0.98,
+        val_background_accuracy=background, val_dice_loss=1 - dice, slices_per_second=10.0,
+        best=best,
     )  # fmt: skip
 
 
-def curve(label: str = "20261122-unet", epochs: int = 20) -> charts.Curve:
-    records = tuple(record(e, e / 40) for e in range(1, epochs + 1))
+def curve(
+    label: str = "20261122-unet", epochs: int = 20, background: float = 0.979
+) -> charts.Curve:
+    records = tuple(record(e, e / 40, background=background) for e in range(1, epochs + 1))
     return charts.Curve(label=label, colour=palette.UNET, records=records, best_epoch=7)
 
 
@@ -57,6 +63,61 @@ def test_only_accuracy_shows_the_all_background_line() -> None:
 
     assert lines("accuracy") == [0.979]
     assert lines("dice") == lines("loss") == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "drawn", "words"),
+    [
+        ((0.9921, 0.9924), [0.992], "all background 0.992"),
+        ((0.994, 0.992, 0.994), [0.992, 0.994], "all background 0.992, 0.994"),
+        ((0.97, 0.98, 0.99, 0.96), [0.96, 0.97, 0.98, 0.99], "all background 0.960 to 0.990"),
+    ],
+)
+def test_each_all_background_level_is_drawn_once_with_one_label_below_them_all(
+    levels: tuple[float, ...], drawn: list[float], words: str
+) -> None:
+    curves = [curve(str(number), background=level) for number, level in enumerate(levels)]
+    layout = charts.learning_curves(curves, "accuracy").layout
+    assert [shape.y0 for shape in layout.shapes] == drawn
+    assert [(label.text, label.y) for label in layout.annotations] == [(words, drawn[0])]
+
+
+def test_a_name_is_no_markup_and_no_template_in_any_figure() -> None:
+    name, shown = "run <b>x</b> %{y}", "run &lt;b&gt;x&lt;/b&gt; &#37;{y}"
+    for trace in charts.learning_curves([curve(name)], "dice", smoothing=0.5).data[:4]:
+        assert trace.name.removesuffix(" · training") == shown
+        assert trace.meta.removesuffix(" · training") == shown
+    sweep = compare_charts.Sweep(label=name, colour=palette.UNET, dice=(0.5, 0.6))
+    assert compare_charts.threshold_sweep([0, 1], [sweep], present=0).data[0].name == shown
+    line = np.linspace(0, 1, 3)
+    removal = Removal(shares=line, deletion=line, insertion=line)
+    removed = saliency_charts.Removed(
+        label=name, colour=palette.UNET, curves=removal, chance=removal
+    )
+    assert all(shown in trace.name for trace in saliency_charts.removal([removed], "deletion").data)
+
+
+def test_the_legend_shortens_a_name_in_its_middle_and_a_hover_has_all_of_it() -> None:
+    name = "the reference recipe with half of its width, seed 2"
+    for trace in charts.learning_curves([curve(name)], "dice").data[:2]:
+        assert trace.name.startswith("the reference re…")
+        assert "width, seed 2" in trace.name
+        assert name in trace.meta
+        assert "%{meta}" in trace.hovertemplate
+
+
+def test_the_axis_of_epochs_begins_with_the_first_also_where_there_is_no_other() -> None:
+    for epochs in (1, 20):
+        across = charts.learning_curves([curve(epochs=epochs)], "dice").layout.xaxis
+        assert across.rangemode is None
+        assert 0 < across.autorangeoptions.clipmin < 1
+        assert list(across.autorangeoptions.include) == [1, 2]
+
+
+def test_a_best_epoch_at_the_top_is_drawn_whole() -> None:
+    figure = charts.learning_curves([curve()], "dice")
+    assert figure.data[2].cliponaxis is False
+    assert figure.layout.yaxis.range[1] > 1
 
 
 def test_the_time_axis_is_the_elapsed_time() -> None:

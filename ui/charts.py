@@ -19,11 +19,16 @@ import streamlit as st
 from brainseg import palette
 from brainseg.report.frame import colours as colours
 from brainseg.report.frame import layout as layout
+from brainseg.report.frame import text as text
 from brainseg.types import EpochRecord
 
 Axis = Literal["epoch", "time"]
-CONFIG = {"displaylogo": False, "displayModeBar": False, "responsive": True, "scrollZoom": False}
+CONFIG = {
+    "displaylogo": False, "displayModeBar": False, "responsive": True, "scrollZoom": False,
+    "showTips": False,
+}  # fmt: skip
 TITLES = {"dice": "Dice", "accuracy": "Accuracy", "loss": "Loss"}
+_LEGEND = 32  # characters of a name that fit on a phone; a hover has them all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,10 +87,15 @@ def learning_curves(
     layout(figure, title=TITLES[metric], height=320 if metric == "dice" else 240, x=name)
     legend = metric == "dice"  # once is enough: the other two charts use the same colours
     figure.update_layout(hovermode="x unified", showlegend=legend, margin_t=32 if legend else 8)
+    figure.update_layout(legend_maxheight=4000)  # as many rows as there are, and none to scroll
     few = axis == "epoch" and max((c.records[-1].epoch for c in curves if c.records), default=0) < 9
-    figure.update_xaxes(rangemode="tozero", dtick=1 if few else None)
+    if axis == "epoch":  # no epoch is 0; one alone stands at the left of its axis
+        figure.update_xaxes(autorangeoptions={"include": [1, 2], "clipmin": 0.9})
+        figure.update_xaxes(dtick=1 if few else None)
+    else:
+        figure.update_xaxes(rangemode="tozero")
     if metric == "dice":
-        figure.update_yaxes(range=[0, 1], tickformat=".1f")
+        figure.update_yaxes(range=[0, 1.03])
     elif metric == "accuracy":
         figure.update_yaxes(range=_accuracy_range(curves))
     elif log:
@@ -121,31 +131,38 @@ def _line(
     line = {"color": curve.colour, "width": 2.2 if validation else 1.3}
     line["dash"] = "solid" if validation else "dot"
     shared = {"x": np.asarray(xs, np.float32), "legendgroup": curve.label}
-    label = curve.label if validation else f"{curve.label} · training"
+    end = "" if validation else " · training"
+    shared["meta"] = text(curve.label + end)
     figure.add_scatter(
         y=np.asarray(measured, np.float32),
         **shared,
         uid=_uid(curve, part),
-        name=label,
+        name=text(_short(curve.label) + end),
         mode="lines+markers" if len(measured) < 12 and validation else "lines",
         line=line,
         marker={"size": 5, "color": curve.colour},
         opacity=0.28 if smoothed else 1.0 if validation else 0.75,
         showlegend=validation and not smoothed,
-        hovertemplate="%{y:.4f}",
+        hovertemplate="%{y:.4f}<extra>%{meta}</extra>",
     )
     if smoothed:
         figure.add_scatter(
             y=np.asarray(smooth(measured, smoothing), np.float32),
             **shared,
             uid=_uid(curve, f"{part}-smoothed"),
-            name=label,
+            name=text(_short(curve.label) + end),
             mode="lines",
             line=line,
             opacity=1.0 if validation else 0.75,
             showlegend=validation,
             hoverinfo="skip",
         )
+
+
+def _short(name: str) -> str:
+    """Return a name as the legend has room for it: names of runs often differ at their ends."""
+    half = _LEGEND // 2
+    return name if len(name) <= _LEGEND else f"{name[:half]}…{name[1 - half :]}"
 
 
 def _uid(curve: Curve, part: str) -> str:
@@ -166,15 +183,18 @@ def _mark_best(figure: go.Figure, curve: Curve, xs: list[float], metric: str) ->
                 legendgroup=curve.label,
                 showlegend=False,
                 hoverinfo="skip",
+                cliponaxis=False,
             )
 
 
 def _background_line(figure: go.Figure, curves: Sequence[Curve]) -> None:
-    levels = sorted({round(c.records[-1].val_background_accuracy, 4) for c in curves if c.records})
-    for level in levels:
-        figure.add_hline(
-            y=level,
-            line={"color": palette.REFERENCE, "width": 1.2, "dash": "dash"},
-            annotation={"text": f"all background {level:.3f}", "font": {"size": 11}},
-            annotation_position="bottom right",
-        )
+    """Draw each level once, and write all of them below the lowest, where no other line is."""
+    levels = sorted({round(c.records[-1].val_background_accuracy, 3) for c in curves if c.records})
+    shown = [f"{level:.3f}" for level in levels]
+    words = ", ".join(shown) if len(shown) < 4 else f"{shown[0]} to {shown[-1]}"
+    label = {"text": f"all background {words}", "font": {"size": 11}}
+    line = {"color": palette.REFERENCE, "width": 1.2, "dash": "dash"}
+    for level in levels[:1]:
+        figure.add_hline(level, line=line, annotation=label, annotation_position="bottom right")
+    for level in levels[1:]:
+        figure.add_hline(level, line=line)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from brainseg import palette
-from brainseg.report.frame import layout
+from brainseg.report.frame import layout, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ def threshold_sweep(
     place = min(range(len(thresholds)), key=lambda i: abs(thresholds[i] - present))
     for curve in curves:
         figure.add_scatter(
-            x=list(thresholds), y=list(curve.dice), name=curve.label, mode="lines",
+            x=list(thresholds), y=list(curve.dice), name=text(curve.label), mode="lines",
             line={"color": curve.colour, "width": 2.2 if curve.dash == "solid" else 1.4,
                   "dash": curve.dash},
             hovertemplate="%{y:.3f}",

@@ -21,16 +21,30 @@ function themed(layout, box) {
   };
 }
 
+function legendHeight(box) {
+  return Math.ceil(box.querySelector(".legend .bg")?.getBBox().height ?? 0);
+}
+
+function settle(box) {
+  // The legend wraps differently than it did: its rows take their room from the page.
+  if (box.live && legendHeight(box) !== box.legendHeight) draw(box);
+}
+
 function draw(box) {
-  if (!window.Plotly || !box.figure) {
+  const { data, layout, config } = box.figure;
+  box.legendHeight = legendHeight(box);
+  const height = layout.height + Math.max(0, box.legendHeight - layout.margin.t);
+  box.style.height = `${height}px`; // kept free: nothing jumps when Plotly comes
+  if (!window.Plotly) {
     box.waiting ??= setInterval(() => window.Plotly && draw(box), 40);
     return;
   }
   clearInterval(box.waiting);
-  const { data, layout, config } = box.figure;
-  window.Plotly.react(box, data, themed(layout, box), config).catch((error) => {
-    if (box.live) throw error; // else it was taken away while it was drawn
-  });
+  window.Plotly.react(box, data, themed({ ...layout, height }, box), config)
+    .then(() => settle(box))
+    .catch((error) => {
+      if (box.live) throw error; // else it was taken away while it was drawn
+    });
 }
 
 export default function ({ parentElement, data: figure }) {
@@ -38,7 +52,8 @@ export default function ({ parentElement, data: figure }) {
   if (!box.live) {
     box.live = true;
     box.watch = new ResizeObserver(() => {
-      if (box.clientWidth && box._fullLayout) window.Plotly.Plots.resize(box);
+      if (!box.clientWidth || !box._fullLayout) return;
+      window.Plotly.Plots.resize(box).then(() => settle(box));
     });
     box.watch.observe(box);
     box.addEventListener("transitionend", () => draw(box)); // the theme changed the text's colour

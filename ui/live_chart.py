@@ -16,7 +16,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.offline import get_plotlyjs
 
-CONFIG = {"displaylogo": False, "displayModeBar": False, "responsive": False, "scrollZoom": False}
+CONFIG = {
+    "displaylogo": False, "displayModeBar": False, "responsive": False, "scrollZoom": False,
+    "showTips": False,
+}  # fmt: skip
 
 
 @st.cache_resource(show_spinner=False)
@@ -49,7 +52,8 @@ def plain(figure: go.Figure) -> dict[str, Any]:
 def show(figure: dict[str, Any], key: str, alt: str, *, of: Sequence[str]) -> None:
     """Draw a :func:`plain` figure, or turn the one drawn before under ``key`` into it.
 
-    ``alt`` says in words what it shows. A zoom lasts as long as the axes mean the same and ``of``
+    ``alt`` says in words what it shows. The figure grows by the rows of its legend, so that the
+    plot keeps its height. A zoom lasts as long as the axes mean the same and ``of``
     names the same things; what is hidden stays hidden.
     """
     layout = {**figure["layout"], "uirevision": key}
@@ -57,4 +61,4 @@ def show(figure: dict[str, Any], key: str, alt: str, *, of: Sequence[str]) -> No
     view = json.dumps([*of, across.get("title"), up.get("type")])
     layout |= {"xaxis": {**across, "uirevision": view}, "yaxis": {**up, "uirevision": view}}
     told = {**figure, "layout": layout, "config": CONFIG, "alt": alt}
-    _chart(key=key, data=told, height=layout["height"])  # kept free: nothing jumps when it comes
+    _chart(key=key, data=told)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from brainseg import palette
 from brainseg.saliency_measures import LIMIT, Removal, SanityCheck
-from ui.charts import layout
+from ui.charts import layout, text
 
 NAMES = {"deletion": "Deletion", "insertion": "Insertion"}
 
@@ -44,7 +44,7 @@ def removal(found: Sequence[Removed], part: Literal["deletion", "insertion"]) ->
             area = curves.areas[0 if part == "deletion" else 1]
             figure.add_scatter(
                 x=curves.shares.tolist(), y=getattr(curves, part).tolist(), mode="lines",
-                name=f"{name} (area {area:.2f})",
+                name=text(f"{name} (area {area:.2f})"),
                 line={"color": one.colour, "width": 2.2 if dash == "solid" else 1.3, "dash": dash},
                 hovertemplate="%{y:.3f}",
             )  # fmt: skip
@@ -66,8 +66,8 @@ def sanity(found: Sequence[Checked]) -> go.Figure:
         stages = one.check.stages
         figure.add_scatter(
             x=["trained", *(stage.layer for stage in stages[1:])],
-            y=[stage.rank_correlation for stage in stages], mode="lines+markers", name=one.label,
-            line={"color": one.colour, "width": 2.2}, marker={"size": 6},
+            y=[stage.rank_correlation for stage in stages], mode="lines+markers",
+            name=text(one.label), line={"color": one.colour, "width": 2.2}, marker={"size": 6},
             customdata=[stage.overlap for stage in stages],
             hovertemplate="%{y:.3f}, %{customdata:.0%} of the brightest tenth in common",
         )  # fmt: skip

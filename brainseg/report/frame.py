@@ -14,8 +14,8 @@ _MORE_RUNS = ("#44AA99", "#EE6677", "#999933", "#6699CC", "#AA4499", "#997700", 
 
 
 def text(name: str) -> str:
-    """Return a name with nothing in it that Plotly, or a page, would take for markup."""
-    return html.escape(name, quote=False)
+    """Return a name that Plotly, or a page, takes neither for markup nor for a template."""
+    return html.escape(name, quote=False).replace("%{", "&#37;{")
 
 
 def colours(names: Sequence[str], kept: Mapping[str, str] | None = None) -> list[str]:
@@ -43,7 +43,7 @@ def layout(figure: go.Figure, *, title: str, height: int, y: str = "", x: str = 
         meta={"title": title},
         height=height,
         margin={"l": 8, "r": 12, "t": 32, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
         xaxis={"title": {"text": x}, "zeroline": False, "automargin": True},
         yaxis={"title": {"text": y}, "zeroline": False, "automargin": True},
         hoverlabel={"namelength": -1},

@@ -75,7 +75,8 @@ summary { cursor: pointer; padding: .25rem 0; }
 START = """
 for (const place of document.querySelectorAll('.plot')) {
   const spec = JSON.parse(place.querySelector('script').textContent);
-  Plotly.newPlot(place, spec.data, spec.layout, { responsive: true, displaylogo: false });
+  const config = { responsive: true, displaylogo: false, showTips: false };
+  Plotly.newPlot(place, spec.data, spec.layout, config);
 }
 """
 PAGE = """<!doctype html>
