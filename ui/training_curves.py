@@ -19,8 +19,10 @@ COLOURS = "train.colours"  # run id -> the colour that it keeps while this sessi
 DEFINITIONS = (
     "**Dice** is 2 |A ∩ B| / (|A| + |B|), scored for each slice and then averaged; slices without "
     "tumour in truth and prediction are left out. **Solid**: validation, slices the network does "
-    "not learn from. **Dotted**: training. **Faint**: as measured, under its smoothed line. "
-    "**Ring**: the best epoch, whose weights are kept, {best} Drag to zoom, double-click for all."
+    "not learn from. **Dotted**: training, on augmented slices and with weights that still change, "
+    "so it can lie below validation, which sees plain slices and averaged weights. **Faint**: as "
+    "measured, under its smoothed line. **Ring**: the best epoch, whose weights are kept, {best} "
+    "Drag to zoom, double-click for all."
 )
 OUTLINES = {"unet": "UNet: blue outline", "resunet": "ResUNet: orange outline"}
 AXES = {"epoch": "Epoch", "time": "Training time"}
@@ -33,10 +35,10 @@ UNKNOWN_MONITOR = "as the run's own version chose it."
 
 def show(run_ids: Sequence[str]) -> None:
     """Draw Dice, accuracy and loss of runs over each other, and their numbers side by side."""
-    axis, smoothing, log = _controls()
     curves = _read(run_ids)
     if not curves:
         return
+    axis, smoothing, log = _controls()
     identity = tuple((c.label, c.colour, c.best_epoch, c.records[-1]) for c in curves)
     for place, metric in zip(_places(), ("dice", "accuracy", "loss"), strict=True):
         with place:
@@ -68,7 +70,7 @@ def _figure(
 
 
 def _controls() -> tuple[charts.Axis, float, bool]:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         axis = st.segmented_control(
             "Horizontal axis", tuple(AXES), default="epoch", required=True,
             key="train.axis", format_func=AXES.__getitem__, persist_state="session",

@@ -383,6 +383,16 @@ def test_curves_of_several_runs_lie_over_each_other(demo: Path, alone: Open) -> 
     assert list(table["Best Dice"]) == pytest.approx([0.2, 0.3])
 
 
+def test_without_a_point_there_is_nothing_to_steer(demo: Path, alone: Open, at_work: None) -> None:
+    first, second = make_run("unet", 0, "queued"), make_run("resunet", 0, "queued")
+    app = alone("train", train__run=first.name)
+    app.multiselect(key="train.with").set_value([second.name]).run()
+    assert not app.exception
+    assert not figures(app)
+    keys = {one.key for one in (*app.button_group, *app.slider)}
+    assert keys.isdisjoint({"train.axis", "train.scale", "train.smoothing"})
+
+
 def test_a_run_keeps_its_colour_when_others_come_and_go(demo: Path, alone: Open) -> None:
     first, second, third = make_run("unet", 2), make_run("unet", 3), make_run("unet", 4)
     app = alone("train", train__run=first.name)
