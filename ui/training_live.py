@@ -17,7 +17,14 @@ from brainseg import runs
 from brainseg.errors import BrainsegError
 from brainseg.training import hardware, watch
 from brainseg.types import EpochRecord, RunStatus
-from ui import frame, training_actions, training_curves, training_news, training_settings
+from ui import (
+    frame,
+    training_actions,
+    training_curves,
+    training_estimate,
+    training_news,
+    training_settings,
+)
 from ui.training_words import (
     ALIVE,
     BADGES,
@@ -70,12 +77,10 @@ def _headline(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> N
         st.badge(status.state.capitalize(), icon=icon, color=colour)
         st.markdown(_sentence(run, status, history), width="stretch")
     if status.state in ("running", "stopping"):
-        doing = watch.doing(run)
-        finishing = doing == runs.FINISHING
+        finishing = watch.doing(run) == runs.FINISHING
         share = 1.0 if finishing else watch.share_done(status, at)
-        st.progress(share, text=_capital(doing) if doing else _within(status, at))
-        left = None if finishing else watch.seconds_left(status, history, at)
-        st.caption(" · ".join(_effort(run, status, history, at, left)))
+        st.progress(share, text=_doing(run, status, at))
+        st.caption(" · ".join(_effort(run, status, history, at)))
 
 
 def _sentence(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> str:
@@ -84,8 +89,8 @@ def _sentence(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> s
     words = [f"**Epoch {status.epoch} of {status.epochs}**"]
     if status.state not in ALIVE and history:
         words.append(f"{duration(history[-1].elapsed)} trained")
-        speed = median(record.slices_per_second for record in history[-5:])
-        words.append(f"learns {speed:.1f} slices/s")
+        speed = median(record.slices_per_second for record in watch.usual(run, history)[-5:])
+        words.append(f"learned at {speed:.1f} slices/s")
     if status.reason and status.state in ("stopping", "stopped"):
         words.append(frame.plain(status.reason))
     elif status.state == "finished" and status.epoch < status.epochs:
@@ -94,24 +99,27 @@ def _sentence(run: Path, status: RunStatus, history: Sequence[EpochRecord]) -> s
 
 
 def _waiting(run: Path, status: RunStatus) -> str:
-    if status.queue_place is None:
-        return f"**Epoch {status.epoch} of {status.epochs}** · its process starts"
     busy = [
         f"**{frame.plain(name_of(one.run_id))}**"
         for one in runs.list_runs()
         if one.state in ("running", "stopping") and one.run_id != run.name
     ]
+    if status.queue_place is None or (status.queue_place == 1 and not busy):
+        return f"**Epoch {status.epoch} of {status.epochs}** · its process starts"
     whom = " and ".join(busy) or "the device"
     return f"Waits for {whom} · place {status.queue_place} in the queue; it starts by itself"
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _within(status: RunStatus, at: watch.Place | None) -> str:
+def _doing(run: Path, status: RunStatus, at: watch.Place | None) -> str:
+    doing = watch.doing(run)
+    if doing == runs.STARTING[0]:
+        return f"Opens {training_estimate.BACKENDS.get(hardware.backend(), 'the backend')}"
+    if doing:
+        return doing[:1].upper() + doing[1:]
+    if watch.compiles(run):
+        return "Compiles the network"
     if at is None or not at.is_in(status):
-        return "Opens the backend and compiles the network" if not status.epoch else "Next epoch"
+        return "Next epoch"
     if at.batch == at.batches:
         return f"Epoch {at.epoch} · validates"
     return f"Epoch {at.epoch} · batch {at.batch} of {at.batches}"
@@ -122,15 +130,13 @@ def _effort(
     status: RunStatus,
     history: Sequence[EpochRecord],
     at: watch.Place | None,
-    left: float | None,
 ) -> list[str]:
     began = time.strftime("%H:%M", time.localtime(status.started or status.created))
     trained = watch.trained_seconds(status, history, at)
     words = [f"{duration(trained)} trained" if trained else f"Began at {began}"]
+    left = watch.seconds_left(run, status, history, at)
     if left is not None:
-        until = time.strftime("%H:%M", time.localtime(time.time() + left))
-        how = f"at most {duration(left)}" if history else f"about {roughly(left)}"
-        words.append(f"{how} left, until {until}")
+        words.append(_left(left))
     speed = watch.slices_per_second(run, status, history, at)
     if speed is not None:
         words.append(f"learns {speed:.1f} slices/s")
@@ -141,6 +147,17 @@ def _effort(
         load = "" if gpu.load_percent is None else f"{gpu.load_percent:.0f} % busy, "
         words.append(f"GPU {load}{gpu.used_mb / 1024:.1f} of {gpu.memory_mb / 1024:.0f} GB")
     return words
+
+
+def _left(seconds: float) -> str:
+    """Say how long the epochs left take; the export and the test after them are not in it."""
+    if seconds < 10:
+        return "less than 10 seconds of training left"
+    words = f"about {roughly(seconds)} of training left"
+    if seconds < 600:
+        return words
+    until = round((time.time() + seconds) / 300) * 300  # nobody knows the minute
+    return f"{words}, until about {time.strftime('%H:%M', time.localtime(until))}"
 
 
 @st.cache_data(ttl=4, show_spinner=False)
@@ -183,13 +200,14 @@ def _picture(run_id: str, others: tuple[str, ...]) -> None:
 def _numbers(status: RunStatus, history: Sequence[EpochRecord]) -> None:
     last = history[-1]
     gain = last.val_accuracy - last.val_background_accuracy
-    side = "above" if gain >= 0 else "below"
+    than = f"{abs(gain):.3f} {'above' if gain > 0 else 'below'}"
+    than = "same as" if than.startswith("0.000") else than
     best = "" if status.best_dice is None else f"best {status.best_dice:.3f}"
     where = "" if status.best_epoch is None else f" at epoch {status.best_epoch}"
     shown = (
         ("Validation Dice", last.val_dice, best + where),
         ("Training Dice", last.dice, ""),
-        ("Validation accuracy", last.val_accuracy, f"{abs(gain):.3f} {side} all background"),
+        ("Validation accuracy", last.val_accuracy, f"{than} all background"),
         ("Validation loss", last.val_loss, f"training {last.loss:.3f}"),
     )
     grid = st.grid(4, min_column_width=150, gap="small")

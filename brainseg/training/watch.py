@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from brainseg import liveness, runs
 from brainseg.errors import BrainsegError
@@ -15,7 +16,7 @@ from brainseg.training.recipes import RunConfig
 from brainseg.types import EpochRecord, RunStatus
 
 _PREVIEWS = 4  # slices, as ``fit.PREVIEWS``
-_RECENT = 5  # epochs; the first one also compiles the network
+_RECENT = 5  # epochs
 _ENOUGH_BATCHES = 20  # of which the first compiles, in seconds
 
 
@@ -68,22 +69,44 @@ def share_done(status: RunStatus, at: Place | None) -> float:
     return min(1.0, done / max(status.epochs, 1))
 
 
+def compiles(run: Path) -> bool:
+    """Whether the worker is at its first batch, which compiles the network."""
+    last = _last_said(run)
+    if last.get("kind") != "facts":
+        return False
+    try:
+        return (run / "progress").stat().st_mtime < last.get("time", 0.0)  # of an earlier life
+    except OSError:
+        return True
+
+
+def usual(run: Path, history: Sequence[EpochRecord]) -> Sequence[EpochRecord]:
+    """Return the epochs that compiled nothing: not the first after a start, if there are others."""
+    compiled, fresh = set(), True
+    for event in runs.events(run):
+        if event["kind"] == "epoch":
+            compiled |= {event["epoch"]} if fresh else set()
+            fresh = False
+        fresh = fresh or event["kind"] == "facts"
+    return [record for record in history if record.epoch not in compiled] or history
+
+
 def seconds_left(
-    status: RunStatus, history: Sequence[EpochRecord], at: Place | None = None
+    run: Path, status: RunStatus, history: Sequence[EpochRecord], at: Place | None = None
 ) -> float | None:
     """Return the seconds that the epochs left would take, None where nobody knows.
 
     In the first epoch that is told by its batches, of which the first compiles the network.
     """
-    if status.state != "running":
+    if status.state != "running" or doing(run) or compiles(run):
         return None
     if history:
-        usual = statistics.median(record.seconds for record in history[-_RECENT:])
+        each = statistics.median(record.seconds for record in usual(run, history)[-_RECENT:])
     elif at is not None and at.batch >= _ENOUGH_BATCHES:
-        usual = at.seconds / at.batch * at.batches
+        each = at.seconds / at.batch * at.batches
     else:
         return None
-    return (1.0 - share_done(status, at)) * status.epochs * usual
+    return (1.0 - share_done(status, at)) * status.epochs * each
 
 
 def trained_seconds(
@@ -98,10 +121,12 @@ def slices_per_second(
     run: Path, status: RunStatus, history: Sequence[EpochRecord], at: Place | None = None
 ) -> float | None:
     """Return how fast the epoch under way is trained, or the last one; None where nobody knows."""
+    if doing(run) or compiles(run):
+        return None
     if at is not None and at.is_in(status) and at.batch >= _ENOUGH_BATCHES:
         with suppress(BrainsegError):
             return runs.config(run).batch_size * at.batch / max(at.seconds, 1e-3)
-    return history[-1].slices_per_second if history else None
+    return usual(run, history)[-1].slices_per_second if history else None
 
 
 def patience(config: RunConfig, history: Sequence[EpochRecord]) -> Patience | None:
@@ -128,7 +153,10 @@ def memory_mb(run: Path) -> float | None:
 
 def doing(run: Path) -> str | None:
     """Return what a run does apart from training an epoch, in words; None while it trains."""
-    said = [event for event in runs.events(run) if event["kind"] in ("phase", "facts", "epoch")]
-    if not said or said[-1]["kind"] == "epoch":
-        return None
-    return str(said[-1].get("text")) if said[-1]["kind"] == "phase" else None
+    last = _last_said(run)
+    return str(last.get("text")) if last.get("kind") == "phase" else None
+
+
+def _last_said(run: Path) -> dict[str, Any]:
+    kinds = ("phase", "facts", "epoch")
+    return next((event for event in reversed(runs.events(run)) if event["kind"] in kinds), {})

@@ -423,6 +423,57 @@ def test_a_waiting_run_says_for_whom_and_at_which_place(
     assert "Leave the queue" in labels(app)
 
 
+def test_the_first_in_the_queue_of_an_idle_machine_waits_for_nobody(
+    demo: Path, alone: Open, at_work: None, monkeypatch: pytest.MonkeyPatch,
+    text_of: Callable[[AppTest], str],
+) -> None:  # fmt: skip
+    make_run("unet", 0, "queued")
+    monkeypatch.setattr(queue, "place", lambda _: 1)
+    words = text_of(alone("train"))
+    assert "its process starts" in words
+    assert "Waits for" not in words
+
+
+def test_a_resumed_run_says_how_it_starts_and_promises_nothing_yet(
+    demo: Path, alone: Open, at_work: None, text_of: Callable[[AppTest], str]
+) -> None:
+    run = make_run("unet", 5, "running")
+    said = (("phase", "opens the backend"), ("phase", "reads the slices"), ("facts", ""))
+    shown = ("Opens TensorFlow", "Reads the slices", "Compiles the network")
+    for (kind, text), words in zip(said, shown, strict=True):
+        runs.append_event(run, {"kind": kind, "text": text, "time": time.time()})
+        app = alone("train")
+        assert words in [bar.proto.text for bar in app.get("progress")]
+        assert "of training left" not in text_of(app)
+        assert "slices/s" not in text_of(app)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "words"),
+    [(9, "less than 10 seconds of training left"), (1, "about 20 seconds of training left")],
+)
+def test_the_time_left_has_no_digits_that_nobody_can_know(
+    demo: Path, alone: Open, at_work: None, text_of: Callable[[AppTest], str], epochs: int,
+    words: str,
+) -> None:  # fmt: skip
+    make_run("unet", epochs, "running")
+    assert words in text_of(alone("train"))
+
+
+def test_an_ended_run_learned_and_may_be_as_good_as_all_background(
+    demo: Path, alone: Open, text_of: Callable[[AppTest], str]
+) -> None:
+    run = make_run("unet", 2, "running")
+    event = next(e for e in reversed(runs.events(run)) if e["kind"] == "epoch")
+    runs.append_event(run, event | {"epoch": 3, "val_accuracy": 0.9793})
+    runs.append_event(run, {"kind": "state", "state": "stopped", "time": time.time()})
+    app = alone("train")
+    assert "learned at 12.5 slices/s" in text_of(app)
+    assert [one.delta for one in app.metric if "accuracy" in one.label] == [
+        "same as all background"
+    ]
+
+
 def test_the_previews_follow_the_training_until_an_epoch_is_chosen(
     demo: Path, alone: Open, at_work: None
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,17 +30,61 @@ def records(count: int, best: int = 1) -> tuple[EpochRecord, ...]:
     )  # fmt: skip
 
 
-def test_time_left_comes_from_the_last_epochs_and_shrinks_within_one() -> None:
-    assert watch.seconds_left(STATUS, records(2)) == pytest.approx(10 * 2.0)
+def tell(run: Path, kind: str, **more: object) -> None:
+    runs.append_event(run, {"kind": kind, "time": time.time(), **more})
+
+
+def test_time_left_comes_from_the_last_epochs_and_shrinks_within_one(tmp_path: Path) -> None:
+    assert watch.seconds_left(tmp_path, STATUS, records(2)) == pytest.approx(10 * 2.0)
     half = watch.Place(epoch=3, batch=5, batches=10)
-    assert watch.seconds_left(STATUS, records(2), half) == pytest.approx(9.5 * 2.0)
+    assert watch.seconds_left(tmp_path, STATUS, records(2), half) == pytest.approx(9.5 * 2.0)
 
 
-def test_in_the_first_epoch_it_comes_from_the_batches() -> None:
+def test_epochs_that_compiled_tell_nothing_of_the_others_unless_there_are_none(
+    tmp_path: Path,
+) -> None:
+    slow = replace(records(1)[0], seconds=100.0, slices_per_second=0.1)
+    for first in (1, 3):  # a start, and a resume
+        tell(tmp_path, "facts")
+        tell(tmp_path, "epoch", epoch=first)
+        tell(tmp_path, "epoch", epoch=first + 1)
+    history = records(4)
+    history = (slow, history[1], replace(slow, epoch=3), history[3])
+    assert watch.usual(tmp_path, history) == [history[1], history[3]]
+    assert watch.seconds_left(tmp_path, STATUS, history) == pytest.approx(10 * 2.0)
+    assert watch.slices_per_second(tmp_path, STATUS, history[:3]) == 1.0
+    assert watch.seconds_left(tmp_path, STATUS, history[:1]) == pytest.approx(10 * 100.0)
+
+
+def test_until_the_first_batch_of_a_resume_nothing_is_promised(tmp_path: Path) -> None:
+    from brainseg.training.reporter import Reporter
+
+    at = watch.Place(epoch=3, batch=20, batches=40, seconds=20.0)
+
+    def promised() -> list[float | None]:
+        asked = (tmp_path, STATUS, records(2), at)
+        return [watch.seconds_left(*asked), watch.slices_per_second(*asked)]
+
+    Reporter(tmp_path, "unet").progress(3, 20, 40, 20.0)  # where it was stopped
+    os.utime(tmp_path / "progress", (0, 0))
+    assert None not in promised()
+    for words in runs.STARTING:
+        tell(tmp_path, "phase", text=words)
+        assert promised() == [None, None]
+    tell(tmp_path, "facts")
+    assert watch.compiles(tmp_path)
+    assert promised() == [None, None]
+    Reporter(tmp_path, "unet").progress(3, 21, 40, 21.0)
+    os.utime(tmp_path / "progress", (time.time() + 9, time.time() + 9))
+    assert not watch.compiles(tmp_path)
+    assert None not in promised()
+
+
+def test_in_the_first_epoch_it_comes_from_the_batches(tmp_path: Path) -> None:
     first = replace(STATUS, epoch=0)
     at = watch.Place(epoch=1, batch=20, batches=40, seconds=20.0)
-    assert watch.seconds_left(first, (), at) == pytest.approx(11.5 * 40.0)
-    assert watch.seconds_left(first, (), replace(at, batch=1)) is None
+    assert watch.seconds_left(tmp_path, first, (), at) == pytest.approx(11.5 * 40.0)
+    assert watch.seconds_left(tmp_path, first, (), replace(at, batch=1)) is None
     assert watch.trained_seconds(first, (), at) == 20.0
     assert watch.trained_seconds(STATUS, records(2), replace(at, epoch=3)) == 24.0
     assert watch.trained_seconds(STATUS, records(2), at) == 4.0
@@ -53,10 +98,13 @@ def test_the_speed_is_that_of_the_epoch_under_way() -> None:
     assert watch.slices_per_second(run, STATUS, ()) is None
 
 
-def test_nobody_knows_the_time_left_before_the_first_epoch_or_from_the_stop_on() -> None:
-    assert watch.seconds_left(STATUS, ()) is None
+def test_nobody_knows_the_time_left_before_the_first_epoch_or_from_the_stop_on(
+    tmp_path: Path,
+) -> None:
+    assert watch.seconds_left(tmp_path, STATUS, ()) is None
     for state in ("stopping", "finished"):
-        assert watch.seconds_left(replace(STATUS, state=state), records(2)) is None
+        found = watch.seconds_left(tmp_path, replace(STATUS, state=state), records(2))
+        assert found is None
 
 
 def test_a_place_left_from_an_earlier_epoch_adds_nothing() -> None:
