@@ -73,13 +73,15 @@ def test_only_accuracy_shows_the_all_background_line() -> None:
         ((0.97, 0.98, 0.99, 0.96), [0.96, 0.97, 0.98, 0.99], "all background 0.960 to 0.990"),
     ],
 )
-def test_each_all_background_level_is_drawn_once_with_one_label_below_them_all(
+def test_each_all_background_level_is_drawn_once_and_named_above_the_plot(
     levels: tuple[float, ...], drawn: list[float], words: str
 ) -> None:
     curves = [curve(str(number), background=level) for number, level in enumerate(levels)]
     layout = charts.learning_curves(curves, "accuracy").layout
     assert [shape.y0 for shape in layout.shapes] == drawn
-    assert [(label.text, label.y) for label in layout.annotations] == [(words, drawn[0])]
+    (label,) = layout.annotations
+    assert label.text.endswith(words)
+    assert (label.yref, label.y, label.yanchor) == ("paper", 1, "bottom")
 
 
 def test_a_name_is_no_markup_and_no_template_in_any_figure() -> None:

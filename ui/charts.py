@@ -84,9 +84,9 @@ def learning_curves(
     if metric == "accuracy":
         _background_line(figure, curves)
     name = "Epoch" if axis == "epoch" else f"Training time ({scale[1]})"
-    layout(figure, title=TITLES[metric], height=320 if metric == "dice" else 240, x=name)
+    layout(figure, title=TITLES[metric], height=320 if metric == "dice" else 252, x=name)
     legend = metric == "dice"  # once is enough: the other two charts use the same colours
-    figure.update_layout(hovermode="x unified", showlegend=legend, margin_t=32 if legend else 8)
+    figure.update_layout(hovermode="x unified", showlegend=legend, margin_t=32 if legend else 20)
     figure.update_layout(legend_maxheight=4000)  # as many rows as there are, and none to scroll
     few = axis == "epoch" and max((c.records[-1].epoch for c in curves if c.records), default=0) < 9
     if axis == "epoch":  # no epoch is 0; one alone stands at the left of its axis
@@ -188,13 +188,14 @@ def _mark_best(figure: go.Figure, curve: Curve, xs: list[float], metric: str) ->
 
 
 def _background_line(figure: go.Figure, curves: Sequence[Curve]) -> None:
-    """Draw each level once, and write all of them below the lowest, where no other line is."""
+    """Draw each level once, and write all of them above the plot, where no line runs."""
     levels = sorted({round(c.records[-1].val_background_accuracy, 3) for c in curves if c.records})
     shown = [f"{level:.3f}" for level in levels]
     words = ", ".join(shown) if len(shown) < 4 else f"{shown[0]} to {shown[-1]}"
-    label = {"text": f"all background {words}", "font": {"size": 11}}
-    line = {"color": palette.REFERENCE, "width": 1.2, "dash": "dash"}
-    for level in levels[:1]:
-        figure.add_hline(level, line=line, annotation=label, annotation_position="bottom right")
-    for level in levels[1:]:
-        figure.add_hline(level, line=line)
+    for level in levels:
+        figure.add_hline(level, line={"color": palette.REFERENCE, "width": 1.2, "dash": "dash"})
+    if levels:
+        figure.add_annotation(
+            text=f"dashed: all background {words}", font={"size": 11}, showarrow=False,
+            x=1, xref="paper", xanchor="right", y=1, yref="paper", yanchor="bottom",
+        )  # fmt: skip
