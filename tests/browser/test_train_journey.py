@@ -213,6 +213,27 @@ def test_a_zoom_ends_with_its_axis_and_its_run_and_the_tick_follows(
     expect(ticked).to_have_count(1)
 
 
+def test_the_rows_of_a_long_legend_take_nothing_from_the_plot(
+    own_server: Any, page: Page, settled: Callable[[Page], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINSEG_HOME", str(own_server.home))
+    names = [finished_run("unet", 3) for _ in range(6)]
+    page.set_viewport_size({"width": 420, "height": 900})
+    plots, legends = [], []
+    for over in ([], names[1:]):
+        laid = "".join(f"&train.with={name}" for name in over)
+        page.goto(f"{own_server.url}/train-a-network?train.run={names[0]}{laid}")
+        settled(page)
+        page.wait_for_function(f"{DICE}?.querySelectorAll('.legend .traces').length > {len(over)}")
+        page.wait_for_timeout(500)
+        for found, part in ((plots, ".nsewdrag"), (legends, ".legend .bg")):
+            box = page.locator(f".st-key-train-dice {part}").first.bounding_box()
+            assert box
+            found.append(box["height"])
+    assert legends[1] > 4 * legends[0]
+    assert plots[1] == pytest.approx(plots[0], abs=5)
+
+
 def test_stop_resume_a_killed_server_and_delete(
     own_server: Any, start_server: Callable[..., Any], page: Page, second_tab: Page,
     settled: Callable[[Page], None],
