@@ -157,7 +157,8 @@ def _left(seconds: float) -> str:
     if seconds < 600:
         return words
     until = round((time.time() + seconds) / 300) * 300  # nobody knows the minute
-    return f"{words}, until about {time.strftime('%H:%M', time.localtime(until))}"
+    day = "%a " if seconds > 86_400 else ""
+    return f"{words}, until about {time.strftime(f'{day}%H:%M', time.localtime(until))}"
 
 
 @st.cache_data(ttl=4, show_spinner=False)

@@ -386,7 +386,7 @@ def test_curves_of_several_runs_lie_over_each_other(demo: Path, alone: Open) -> 
 def test_without_a_point_there_is_nothing_to_steer(demo: Path, alone: Open, at_work: None) -> None:
     first, second = make_run("unet", 0, "queued"), make_run("resunet", 0, "queued")
     app = alone("train", train__run=first.name)
-    app.multiselect(key="train.with").set_value([second.name]).run()
+    laid_over(app).set_value([second.name]).run()
     assert not app.exception
     assert not figures(app)
     keys = {one.key for one in (*app.button_group, *app.slider)}
