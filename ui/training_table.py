@@ -176,8 +176,12 @@ def side_by_side(run_ids: Sequence[str]) -> None:
         hide_index=True,
         key="train.side_by_side",
         column_config={
-            name: st.column_config.NumberColumn(format="%.4f")
-            for name in ("Best Dice", "Test Dice", "Training Dice", "Accuracy", "Loss")
+            "Run": st.column_config.TextColumn(width="medium"),
+            "Training Dice": st.column_config.NumberColumn(format="%.4f"),
+        }
+        | {
+            name: st.column_config.NumberColumn(format="%.4f", width="small")
+            for name in ("Best Dice", "Test Dice", "Accuracy", "Loss")
         },
         placeholder="-",
         alt="The runs above with their scores, epochs, time and the settings that differ",

@@ -43,7 +43,7 @@ def build(
     if size % step:
         nearest = max(step, round(size / step) * step)
         raise ConfigError(
-            f"input size {size} does not pool {depth} times: use a multiple of {step}, "
+            f"an input side of {size} px cannot be halved {depth} times: use a multiple of {step}, "
             f"for instance {nearest}"
         )
     layer = normalisation(norm, bn_momentum)

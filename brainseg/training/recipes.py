@@ -167,7 +167,8 @@ class RunConfig:
         step = 2**self.depth
         if self.size % step:
             raise ConfigError(
-                f"size {self.size} does not pool {self.depth} times: use a multiple of {step}"
+                f"an input side (size) of {self.size} px cannot be halved {self.depth} times: "
+                f"use a multiple of {step}"
             )
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 import zipfile
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from brainseg import runs
+from brainseg import liveness, runs
 from brainseg.training.recipes import recipe
 from brainseg.types import Split
 
@@ -119,7 +120,8 @@ def test_three_epochs_watched_across_reload_pages_and_tabs(
     for tab in (page, second_tab):
         assert drawn(tab, "y") == pytest.approx(measured)
     expect(page.get_by_text("Epoch 3 of 3")).to_be_visible()
-    shown = page.get_by_alt_text(re.compile(r"^Validation slice \d after epoch 3$"))
+    best = max(event["epoch"] for event in recorded(run) if event["best"])
+    shown = page.get_by_alt_text(re.compile(rf"^Validation slice \d after epoch {best}$"))
     expect(shown).to_have_count(len(list((run / "previews").glob("epoch-00003-*"))))
     assert (run / "result.json").is_file()
     settled(page)
@@ -211,6 +213,45 @@ def test_a_zoom_ends_with_its_axis_and_its_run_and_the_tick_follows(
     page.wait_for_url(re.compile(f"train\\.run={first}"))
     expect(ticked).to_contain_text(first)
     expect(ticked).to_have_count(1)
+    rows = page.locator('[data-testid="stDataFrame"] table tbody tr')
+    expect(rows.last).to_contain_text(first)
+    for _ in range(2):  # sorts by the name, then from its end
+        page.mouse.click(box["x"] + 100, box["y"] + box["height"] / 6)
+        page.wait_for_timeout(500)
+    expect(rows.last).to_contain_text(second)
+    page.mouse.click(box["x"] + 16, box["y"] + 2.5 * box["height"] / 3)
+    page.wait_for_url(re.compile(f"train\\.run={second}"))
+    settled(page)
+    expect(ticked).to_contain_text(second)
+    expect(rows.last).to_contain_text(second)  # in the order in which it was ticked
+
+
+def test_nothing_moves_when_another_run_ends(
+    own_server: Any, page: Page, settled: Callable[[Page], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINSEG_HOME", str(own_server.home))
+    watched = finished_run("unet", 12)
+    split = Split(train=(0, 1), val=(2,), test=(3,), seed=0, unit="patient")
+    other = runs.create(recipe("quick", model="resunet", data="/nowhere/demo"), split)
+    held = liveness.take(other / "lock")
+    assert held is not None
+    runs.append_event(other, {"kind": "state", "state": "running", "time": time.time()})
+    page.goto(f"{own_server.url}/train-a-network?train.run={watched}")
+    settled(page)
+    wait_for_points(page, 12)
+    page.evaluate(f"{DICE}.sameElement = true")
+    zoomed = zoom(page)
+    top = f"{DICE}.getBoundingClientRect().top"
+    before = page.evaluate(top)
+    runs.append_event(other, {"kind": "state", "state": "finished", "time": time.time()})
+    os.close(held)
+    expect(page.get_by_text(f"{other.name} has finished").first).to_be_visible()
+    settled(page)
+    page.wait_for_timeout(3000)
+    assert page.evaluate(f"{DICE}.layout.xaxis.range") == zoomed
+    assert page.evaluate(f"{DICE}.sameElement")
+    assert page.evaluate(top) == pytest.approx(before, abs=1)
+    expect(page.get_by_role("button", name="Dismiss")).to_have_count(1)
 
 
 def test_the_rows_of_a_long_legend_take_nothing_from_the_plot(
