@@ -74,16 +74,8 @@ def _changes(config: RunConfig) -> None:
         st.caption(f"Not as in the recipe: {training_settings.told_changes(config)}.")
         st.button(
             "Back to the recipe", icon=":material/undo:", type="tertiary", key="train.back",
-            on_click=_back_to_recipe, args=(config.recipe,),
+            on_click=training_details.begin_anew,
         )  # fmt: skip
-
-
-def _back_to_recipe(name: str) -> None:
-    """Forget what the fields hold that a recipe fills in."""
-    of_recipe = (f"train.{name}.", "train.saliency.", "train.start_from.", "train.tumour_free")
-    for key in [str(key) for key in st.session_state]:
-        if key.startswith(of_recipe):
-            del st.session_state[key]
 
 
 def settings() -> list[RunConfig]:
@@ -111,7 +103,7 @@ def settings() -> list[RunConfig]:
             )  # fmt: skip
             models = tuple(NETWORKS) if network == "both" else (network,)
             start = _pick_start(models)
-    key, rate = f"train.{base.recipe}", base.learning_rate
+    key, rate = training_details.key_of(base.recipe), base.learning_rate
     if start != NEW:
         key, rate = f"{key}.{start}", recipes.tuning_rate(rate)
     changes = training_details.show(
@@ -129,15 +121,16 @@ def settings() -> list[RunConfig]:
 
 def _epochs(base: RunConfig) -> int:
     offered = [*sorted({base.epochs, 75, 300}), OTHER]
+    key = training_details.key_of(base.recipe)
     chosen = st.segmented_control(
-        "Epochs", offered, default=base.epochs, required=True, key=f"train.{base.recipe}.epochs",
+        "Epochs", offered, default=base.epochs, required=True, key=f"{key}.epochs",
         persist_state="session",
         help="The most there will be: patience, where it is not 0, may end the run before.",
     )  # fmt: skip
     if chosen != OTHER:
         return int(chosen)
     return st.number_input(
-        "How many epochs", 1, 10_000, 10, key=f"train.{base.recipe}.other", width=160,
+        "How many epochs", 1, 10_000, 10, key=f"{key}.other", width=160,
         persist_state="session",
     )  # fmt: skip
 
@@ -151,7 +144,8 @@ def _pick_start(models: tuple[str, ...]) -> str:
     if len(models) == 1:
         offered += [ref.name for ref in found if ref.kind == "run" and _model_of(ref) == models[0]]
     return st.selectbox(
-        "Start from", offered, key=f"train.start_from.{'+'.join(models)}", width=190,
+        "Start from", offered, key=training_details.key_of(f"start_from.{'+'.join(models)}"),
+        width=190,
         persist_state="session",
         help="Trained weights are tuned further, in steps a tenth as large.",
         format_func=lambda name: name if name in (NEW, SHIPPED) else f"Run {name}",

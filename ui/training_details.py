@@ -14,6 +14,7 @@ from ui import cache
 
 Grid = st.delta_generator.DeltaGenerator
 NONE = "None"
+TURN = "train.details.turn"  # how often the fields were filled in anew
 OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "muon": "Muon"}
 PRECISIONS = {
     "float32": "32 bits",
@@ -22,6 +23,17 @@ PRECISIONS = {
 }
 SALIENCY = {"none": NONE, "1": "Map 1", "2": "Map 2", "both": "Both maps"}
 UNITS = {"patient": "Patient", "slice": "Slice"}
+
+
+def key_of(name: str) -> str:
+    """Return the key of a field that a recipe fills in."""
+    turn = st.session_state.get(TURN, 0)
+    return f"train.{name}.{turn}" if turn else f"train.{name}"
+
+
+def begin_anew() -> None:
+    """Fill the fields as the recipe says: new ones, as a browser keeps what the old ones show."""
+    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
 
 
 def show(key: str, base: RunConfig, catalog: Catalog, fixed: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +115,7 @@ def _saliency(grid: Grid, catalog: Catalog, fixed: dict[str, Any]) -> str:
     told = "saliency" in fixed
     return grid.selectbox(
         "Saliency maps beside the scan", [fixed["saliency"]] if told else offered,
-        key=f"train.saliency.{catalog.root}.{fixed.get('saliency', '')}", persist_state="session",
+        key=key_of(f"saliency.{catalog.root}.{fixed.get('saliency', '')}"), persist_state="session",
         disabled=told or len(offered) == 1, format_func=SALIENCY.__getitem__,
         help="The dataset's own maps as further channels. Such a network works only on slices that "
         "bring the same maps, never on an upload; see the study on the Saliency screen for what "
@@ -145,7 +157,7 @@ def _tumour_free(grid: Grid, catalog: Catalog) -> str:
         if ref.root != here and all(s.mask is None for s in cache.catalog(ref.root).samples)
     }
     chosen = grid.selectbox(
-        "Tumour-free slices", [NONE, *roots], key="train.tumour_free", persist_state="session",
+        "Tumour-free slices", [NONE, *roots], key=key_of("tumour_free"), persist_state="session",
         disabled=not roots,
         help="A dataset folder without masks, whose slices you know to have no tumour: the network "
         "learns to leave them empty. Name such folders in BRAINSEG_DATA.",

@@ -26,7 +26,9 @@ def show(run_id: str) -> None:
             column_config={"Meaning": st.column_config.TextColumn(width="large")},
             alt="Every setting of the run with its value and what it means",
         )  # fmt: skip
-        st.caption("The same again, from the command line:")
+        st.caption(
+            "First those that differ from the recipe. The same again, from the command line:"
+        )
         st.code(recipes.command(config), language="bash", wrap_lines=True)
 
 
@@ -65,7 +67,6 @@ def _rows(config: RunConfig) -> list[dict[str, str]]:
         {
             "Setting": _words(name).capitalize(),
             "Value": _told(value),
-            "Changed": "from the recipe" if name in own else "",
             "Meaning": MEANINGS.get(name, ""),
         }
         for name, value in ordered.items()
