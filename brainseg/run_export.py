@@ -20,6 +20,7 @@ from brainseg.types import EpochRecord
 
 _PACKED = {".webp", ".npz", ".bin"}  # compressing these again costs time and gains nothing
 _PRIVATE = {"lock", "stop", "heartbeat", "process.json", "progress"}  # of this machine only
+_ZIP_TIMES = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)  # the first and last it can tell
 _TRIES = 20
 
 
@@ -62,8 +63,9 @@ def _opened_checkpoints(run: Path, held: ExitStack) -> list[tuple[Path, BinaryIO
 
 
 def _pack(archive: zipfile.ZipFile, run: Path, path: Path, file: BinaryIO) -> None:
-    written = time.localtime(os.fstat(file.fileno()).st_mtime)
-    entry = zipfile.ZipInfo(str(Path(run.name) / path.relative_to(run)), written[:6])
+    first, last = _ZIP_TIMES
+    written = min(max(time.localtime(os.fstat(file.fileno()).st_mtime)[:6], first), last)
+    entry = zipfile.ZipInfo(str(Path(run.name) / path.relative_to(run)), written)
     entry.compress_type = zipfile.ZIP_STORED if path.suffix in _PACKED else zipfile.ZIP_DEFLATED
     with archive.open(entry, "w", force_zip64=True) as packed:
         shutil.copyfileobj(file, packed)

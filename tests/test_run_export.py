@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def test_the_zip_holds_the_run_without_checkpoints_or_what_is_of_this_machine() 
         assert archive.testzip() is None
         names = {name.removeprefix(f"{run.name}/") for name in archive.namelist()}
     assert names == {"config.json", "events.jsonl", "previews/epoch-00001-0.webp"}
+
+
+@pytest.mark.parametrize(("seconds", "year"), [(0, 1980), (2**32 + 2**31, 2107)])
+def test_a_file_of_a_time_that_a_zip_cannot_tell_is_packed(seconds: int, year: int) -> None:
+    run = make_run()
+    os.utime(run / "config.json", (seconds, seconds))
+    with run_export.zip_run(run) as packed, zipfile.ZipFile(packed) as archive:
+        assert archive.getinfo(f"{run.name}/config.json").date_time[0] == year
 
 
 def test_checkpoints_come_along_when_they_are_wanted() -> None:
