@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks import card
 from brainseg import runs
+from brainseg.errors import RunError
 from brainseg.types import EpochRecord
 
 DOC = card.CARD.with_name("ABLATIONS.md")
@@ -62,7 +63,10 @@ def main(words: list[str] | None = None) -> None:
     names = sys.argv[1:] if words is None else words
     if not names:
         sys.exit(__doc__)
-    named = {Path(name).name: runs.history(Path(name)) for name in names}
+    try:
+        named = {Path(name).name: runs.history(Path(name)) for name in names}
+    except RunError as error:
+        sys.exit(f"learning_curve: {error}")
     if empty := [name for name, history in named.items() if not history]:
         sys.exit(f"learning_curve: {', '.join(empty)} has no epoch yet")
     print(card.replace("learning-curve", table(named), DOC))

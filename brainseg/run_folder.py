@@ -14,12 +14,11 @@ from typing import Any
 
 from brainseg import __version__, files, paths
 from brainseg.errors import RunError
-from brainseg.run_log import append_event
+from brainseg.run_log import append_event, is_time, keep
 from brainseg.training.recipes import RunConfig
 from brainseg.types import PREPROCESSING, Evaluation, RunLabel, Split
 
 MAX_TITLE, MAX_NOTE = 80, 2000
-_KEPT_DOCUMENTS = 512
 _documents: dict[Path, tuple[tuple[int, int, int], dict[str, Any]]] = {}
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -118,9 +117,8 @@ def document(run: Path) -> dict[str, Any]:
         known = _documents.get(path)
         if known is None or known[0] != stamp:
             plain = _checked(run, {k: part for k, part in _whole(run).items() if k != "split"})
-            while len(_documents) >= _KEPT_DOCUMENTS:
-                _documents.pop(next(iter(_documents)), None)
-            known = _documents[path] = (stamp, plain)
+            known = (stamp, plain)
+            keep(_documents, path, known)
         return known[1]
     raise RunError(f"run {run.name}: config.json is missing or damaged")
 
@@ -129,7 +127,7 @@ def _checked(run: Path, plain: dict[str, Any]) -> dict[str, Any]:
     """Return a document that says what every list of runs needs; one of a later version may do."""
     settings = plain.get("config")
     epochs = settings.get("epochs") if isinstance(settings, dict) else None
-    if not isinstance(epochs, int) or not isinstance(plain.get("created"), int | float):
+    if not isinstance(epochs, int) or not is_time(plain.get("created")):
         raise RunError(f"run {run.name}: config.json is damaged")
     return plain
 

@@ -36,7 +36,7 @@ from brainseg.run_folder import (
     write_evaluation,
     writing,
 )
-from brainseg.run_log import append_event, events, history, mend_log
+from brainseg.run_log import append_event, check_there, events, history, is_there, mend_log, read
 from brainseg.training import queue
 from brainseg.types import RunStatus, State
 
@@ -46,6 +46,7 @@ __all__ = [
     "MAX_TITLE",
     "NOW",
     "append_event",
+    "check_there",
     "config",
     "create",
     "delete",
@@ -102,13 +103,14 @@ def log_tail(run: Path, lines: int = 40) -> tuple[str, ...]:
 def status(run: Path) -> RunStatus:
     """Say from the files alone how a run stands, and why in one sentence where there is more."""
     told = document(run)
-    past, epochs = events(run), history(run)
-    states = [event for event in past if event["kind"] == "state" and "state" in event]
+    log = read(run)
+    past, epochs = log.events, log.history
+    states = [event for event in past if event["kind"] == "state"]
     place = queue.place(run) if states and states[-1]["state"] == "queued" else None
     state, reason = _judge(run, past, told["created"], place)
-    times = [e["time"] for e in past if isinstance(e.get("time"), int | float)]
+    updated = next((e["time"] for e in reversed(past) if "time" in e), None)
     started = next((e.get("time") for e in states if e["state"] == "running"), None)
-    best = [record for record in epochs if record.best]
+    best = next((record for record in reversed(epochs) if record.best), None)
     return RunStatus(
         run_id=run.name,
         state=state,
@@ -117,9 +119,9 @@ def status(run: Path) -> RunStatus:
         epochs=told["config"]["epochs"],
         created=told["created"],
         started=started,
-        updated=max(times[-1], started or 0.0) if times else None,
-        best_epoch=best[-1].epoch if best else None,
-        best_dice=best[-1].val_dice if best else None,
+        updated=None if updated is None else max(updated, started or 0.0),
+        best_epoch=best.epoch if best else None,
+        best_dice=best.val_dice if best else None,
         log_tail=log_tail(run) if state in ("failed", "lost") else (),
         queue_place=place if state == "queued" else None,
     )
@@ -130,7 +132,7 @@ def _judge(
 ) -> tuple[State, str | None]:
     """Return the state, and what there is to say about it."""
     beginning: dict[str, Any] = {"state": "queued", "time": created}
-    last = next((e for e in reversed(past) if e["kind"] == "state" and "state" in e), beginning)
+    last = next((e for e in reversed(past) if e["kind"] == "state"), beginning)
     state: State = last["state"]
     if state not in ALIVE:
         return state, last.get("reason")
@@ -194,16 +196,16 @@ def process_of(run: Path) -> liveness.Process | None:
         return liveness.Process(
             pid=int(plain["pid"]), started=float(plain["started"]), boot=plain.get("boot", "")
         )
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, OverflowError):
         return None
 
 
 def list_runs() -> tuple[RunStatus, ...]:
-    """Return the status of every readable run, newest first."""
+    """Return the status of every readable run that can be found by its name, newest first."""
     found = []
     if paths.runs().is_dir():
         for folder in paths.runs().iterdir():
-            with suppress(RunError):
+            with suppress(RunError, OSError):  # it may vanish while it is looked at
                 if not folder.name.startswith(".") and (folder / "config.json").is_file():
                     found.append(status(folder))
     return tuple(sorted(found, key=lambda s: (s.created, s.run_id), reverse=True))
@@ -222,7 +224,7 @@ def request_stop(run: Path, *, now: bool = False) -> None:
 def stop_wish(run: Path) -> str | None:
     """Return how the run was asked to stop: ``epoch``, ``now``, the name of a signal, or None."""
     try:
-        return (run / "stop").read_text().strip() or NOW
+        return (run / "stop").read_text(errors="replace").strip() or NOW
     except OSError:
         return None
 
@@ -251,7 +253,7 @@ def delete(run: Path) -> None:
     Raises:
         RunError: a worker is still at it, the folder is not a run, or it cannot be written.
     """
-    if not (run / "config.json").is_file():
+    if not is_there(run):
         raise RunError(f"{run} is not a run folder")
     worker, state = process_of(run), status(run).state
     if state == "lost":

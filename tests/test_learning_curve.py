@@ -55,8 +55,11 @@ def test_the_document_is_written_from_run_folders(
     learning_curve.main([str(run)])
     assert "0.400 / 0.500 (4, 1.0 h)" in document.read_text()
     assert "`unet`" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="nowhere has no epoch yet"):
-        learning_curve.main([str(tmp_path / "nowhere")])
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "config.json").touch()
+    for name, said in {"new": "new has no epoch yet", "nowhere": "run nowhere is gone"}.items():
+        with pytest.raises(SystemExit, match=said):
+            learning_curve.main([str(tmp_path / name)])
 
 
 def test_the_shipped_document_has_its_marks():

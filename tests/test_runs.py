@@ -39,6 +39,13 @@ def test_what_was_written_is_read(run: Path):
     assert runs.find(run.name) == run
 
 
+def test_a_stop_or_a_pid_that_is_no_text_or_number_is_no_traceback(run: Path):
+    (run / "stop").write_bytes(b"\xff")
+    (run / "process.json").write_text('{"pid": 1e999, "started": 1}')
+    assert runs.stop_wish(run) not in (None, runs.EPOCH)
+    assert runs.process_of(run) is None
+
+
 def test_two_runs_of_one_second_have_two_names():
     config = recipe("quick", model="unet", data="x")
     assert len({runs.create(config, SPLIT) for _ in range(3)}) == 3
@@ -73,6 +80,20 @@ def test_epochs_that_a_damaged_checkpoint_took_back_do_not_count(run: Path):
     assert [(record.epoch, record.loss) for record in runs.history(run)] == [(1, 0.5), (2, 0.4)]
     runs.append_event(run, {"kind": "restored", "epoch": "nonsense", "time": 1.0})
     assert len(runs.history(run)) == 2
+
+
+def test_a_run_folder_that_nobody_may_enter_hides_no_other_run(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bad, is_file = runs.create(recipe("quick", model="unet", data="x"), SPLIT), Path.is_file
+
+    def refuse(path: Path) -> bool:
+        if path.parent == bad:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert [status.run_id for status in runs.list_runs()] == [run.name]
 
 
 def test_running_with_the_lock_held_is_running(run: Path):
@@ -112,7 +133,9 @@ def test_an_unknown_run_is_one_sentence(name: str):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", "{}", '{"config": {"epochs": "x"}, "created": 1}', '{"config": 3}']
+    "text",
+    ["{", "[]", "{}", '{"config": {"epochs": "x"}, "created": 1}', '{"config": 3}']
+    + [f'{{"config": {{"epochs": 1}}, "created": {when}}}' for when in ("1e20", "NaN", '"x"')],
 )
 def test_a_damaged_run_does_not_hide_the_others_and_is_one_sentence(run: Path, text: str):
     bad = run.parent / "bad"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class StopNowError(Exception):
 
 
 class Reporter:
-    """Writes into one run folder.
+    """Writes into one run folder; where that was removed, RunError ends the worker.
 
     ``transposed`` says how the slices lie, for the previews; ``also`` is told every epoch, too.
     """
@@ -33,28 +33,26 @@ class Reporter:
         self.also: Callable[[EpochRecord], None] = lambda record: None
         self._colour = palette.of_model(model)
         self._last_beat = self._last_progress = 0.0
+        self._made: set[str] = set()
 
     def state(self, state: State, reason: str | None = None) -> None:
         """Record a change of state."""
-        event: dict[str, object] = {"kind": "state", "state": state, "time": time.time()}
-        if reason:
-            event["reason"] = reason
-        runs.append_event(self.run, event)
+        self._append("state", {"state": state} | ({"reason": reason} if reason else {}))
         print(f"{state}: {reason}" if reason else state, flush=True)
 
     def phase(self, text: str) -> None:
         """Record what a run does that is not training an epoch: "reads the slices"."""
-        runs.append_event(self.run, {"kind": "phase", "text": text, "time": time.time()})
+        self._append("phase", {"text": text})
         print(text, flush=True)
 
     def facts(self, facts: Mapping[str, object]) -> None:
         """Record what the run works with."""
-        runs.append_event(self.run, {"kind": "facts", "time": time.time(), **facts})
+        self._append("facts", facts)
 
     def epoch(self, record: EpochRecord) -> None:
         """Record one epoch."""
         self.also(record)  # first: what the log has is not told again after a kill
-        runs.append_event(self.run, {"kind": "epoch", "time": time.time(), **asdict(record)})
+        self._append("epoch", asdict(record))
         print(
             f"epoch {record.epoch}: loss {record.loss:.4f} dice {record.dice:.4f} "
             f"val_loss {record.val_loss:.4f} val_dice {record.val_dice:.4f}"
@@ -70,8 +68,12 @@ class Reporter:
     def restored(self, epoch: int) -> None:
         """Record that the run goes on within ``epoch`` where the log was further already."""
         if any(known.epoch >= epoch for known in runs.history(self.run)):
-            runs.append_event(self.run, {"kind": "restored", "epoch": epoch, "time": time.time()})
+            self._append("restored", {"epoch": epoch})
             print(f"the epochs from {epoch} on are trained again", flush=True)
+
+    def _append(self, kind: str, values: Mapping[str, object]) -> None:
+        runs.check_there(self.run)
+        runs.append_event(self.run, {"kind": kind, "time": time.time(), **values})
 
     def beat(self) -> None:
         """Show a sign of life, at most once a second: the time on a clock that nobody sets."""
@@ -92,11 +94,12 @@ class Reporter:
 
     def _overwrite(self, name: str, line: str) -> None:
         """Write a line that is always equally long, in place: it needs no room on a full disk."""
-        handle = os.open(self.run / name, os.O_WRONLY | os.O_CREAT, 0o644)
-        try:
-            os.pwrite(handle, line.encode(), 0)
-        finally:
-            os.close(handle)
+        runs.check_there(self.run)
+        if name not in self._made:  # once only: somebody may be about to remove the run
+            (self.run / name).touch()
+            self._made.add(name)
+        with suppress(FileNotFoundError), (self.run / name).open("rb+", buffering=0) as file:
+            file.write(line.encode())
 
     def stop_requested(self) -> bool:
         """Whether the run is to save and leave now."""
@@ -127,6 +130,7 @@ class Reporter:
 
         The truth is dashed over the prediction, so that both show where they agree.
         """
+        runs.check_there(self.run)
         images = images if images.ndim == 3 else images[..., 0]
         folder = self.run / "previews"
         folder.mkdir(exist_ok=True)

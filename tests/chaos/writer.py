@@ -31,6 +31,7 @@ def log(run: Path, record: EpochRecord) -> None:
 
 def main(run: Path, epochs: int) -> None:
     folder, done = run / "checkpoint", 0
+    (run / "config.json").touch()  # or it is no run, and nothing is logged
     runs.mend_log(run)
     files.sweep(run)
     if checkpoint.exists(folder):

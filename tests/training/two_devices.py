@@ -57,6 +57,7 @@ def train(folder: Path, settings: RunConfig, *, stop_before: int = 0) -> dict[st
         return Trainer(settings, folder / "checkpoint", StopsAt(folder, "unet"))
 
     folder.mkdir()
+    (folder / "config.json").touch()  # or it is no run
     trainer = fresh()
     trainer.reporter.at = stop_before
     if not trainer.fit(data()):
