@@ -86,19 +86,23 @@ def write_config(
     append_event(run, {"kind": "state", "state": "queued", "time": time.time()})
 
 
+def is_run_id(name: str) -> bool:
+    """Whether a run in the folder of all runs can be found by this name."""
+    return _RUN_ID.fullmatch(name) is not None
+
+
 def find(run_id: str) -> Path:
-    """Return the folder of a run by its id, or by a path to it.
+    """Return the folder of a run by its id, or by a path to it, which is resolved.
 
     Raises:
         RunError: there is no such run.
     """
-    candidates = [Path(run_id)]
-    if _RUN_ID.fullmatch(run_id):
-        candidates.insert(0, paths.runs() / run_id)
-    for folder in candidates:
-        with contextlib.suppress(OSError):
-            if (folder / "config.json").is_file():
-                return folder
+    named = paths.runs() / run_id
+    with contextlib.suppress(OSError):
+        if is_run_id(run_id) and (named / "config.json").is_file():
+            return named
+        if (Path(run_id) / "config.json").is_file():
+            return Path(run_id).resolve()
     raise RunError(f"no run {run_id!r} in {paths.runs()}; `python -m brainseg runs list` shows all")
 
 

@@ -25,6 +25,7 @@ from brainseg.run_folder import (
     evaluation,
     facts,
     find,
+    is_run_id,
     label,
     previews,
     read_evaluation,
@@ -57,6 +58,7 @@ __all__ = [
     "find",
     "history",
     "is_locked",
+    "is_run_id",
     "label",
     "list_runs",
     "log_tail",
@@ -176,8 +178,9 @@ def _how_lost(run: Path, state: State, since: float) -> str:
     seen = beat.stat().st_mtime if beat.exists() else since
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seen))
     known = process_of(run)
-    again = known is not None and known.boot not in ("", liveness.boot())
-    why = "the computer was restarted" if again else "the worker ended without a word"
+    why = "the worker ended without a word"
+    if known is not None and known.boot not in ("", liveness.boot()):
+        why = "the computer was restarted, or the run was copied from another"
     return f"no heartbeat since {when}: {why}"
 
 
@@ -206,7 +209,7 @@ def list_runs() -> tuple[RunStatus, ...]:
     if paths.runs().is_dir():
         for folder in paths.runs().iterdir():
             with suppress(RunError, OSError):  # it may vanish while it is looked at
-                if not folder.name.startswith(".") and (folder / "config.json").is_file():
+                if is_run_id(folder.name) and is_there(folder):
                     found.append(status(folder))
     return tuple(sorted(found, key=lambda s: (s.created, s.run_id), reverse=True))
 
@@ -248,6 +251,7 @@ def end(run: Path, worker: liveness.Process | None) -> bool:
 def delete(run: Path) -> None:
     """Remove a run for good: gone from every list at once, then file by file.
 
+    Of a link the folder goes that it leads to, and then the link.
     A worker that has hung (lost, though its process is there) is ended first.
 
     Raises:
@@ -263,7 +267,10 @@ def delete(run: Path) -> None:
         if held is None:
             raise RunError(f"run {run.name} is still working: stop it first")
         try:
-            gone = run.rename(run.with_name(f".deleted-{run.name}"))
+            folder = run.resolve()
+            gone = folder.rename(folder.with_name(f".deleted-{time.time_ns()}"))
+            if run.is_symlink():
+                run.unlink()
             shutil.rmtree(gone, ignore_errors=True)
             for left in paths.runs().glob(".deleted-*"):  # by a kill, of an earlier one
                 shutil.rmtree(left, ignore_errors=True)

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from brainseg import files, liveness, run_folder, runs
+from brainseg import files, liveness, paths, run_folder, runs
 from brainseg.errors import RunError
 from brainseg.training.recipes import recipe
 from brainseg.types import CaseScore, EpochRecord, Evaluation, RunLabel, Split
@@ -169,6 +170,37 @@ def test_delete_removes_the_folder(run: Path):
     assert not list(run.parent.iterdir())
 
 
+def test_delete_removes_the_folder_that_a_link_leads_to_and_the_link(run: Path, tmp_path: Path):
+    real = run.rename(tmp_path / "real")
+    run.symlink_to(real)
+    assert [status.run_id for status in runs.list_runs()] == [run.name]
+    runs.delete(run)
+    assert not real.exists()
+    assert not list(run.parent.iterdir())
+    assert not list(tmp_path.glob(".deleted-*"))
+
+
+def test_what_a_killed_delete_left_of_a_run_of_the_same_name_is_in_nobodys_way(run: Path):
+    left = run.with_name(f".deleted-{run.name}")
+    left.mkdir()
+    (left / "config.json").touch()
+    runs.delete(run)
+    assert not list(run.parent.iterdir())
+
+
+def test_the_folder_one_stands_in_has_its_name(run: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(run)
+    assert runs.find(".") == run
+    runs.delete(runs.find("."))
+    assert not run.exists()
+
+
+@pytest.mark.parametrize("name", ["my run", "_test", "größe", "x" * 101, ".hid", "-x"])
+def test_a_folder_whose_name_no_command_takes_is_not_listed(run: Path, name: str):
+    shutil.copytree(run, paths.runs() / name)
+    assert [status.run_id for status in runs.list_runs()] == [run.name]
+
+
 def test_delete_waits_for_a_worker_that_is_leaving(run: Path):
     runs.append_event(run, {"kind": "state", "state": "stopped", "time": time.time()})
     held = liveness.take(run / "lock")
@@ -230,7 +262,8 @@ def test_after_a_restart_of_the_computer_the_reason_says_so(run: Path):
     runs.append_event(run, {"kind": "state", "state": "running", "time": time.time()})
     (run / "lock").touch()
     (run / "process.json").write_text('{"pid": 1, "started": 5.0, "boot": "another"}')
-    assert "the computer was restarted" in runs.status(run).reason
+    said = "the computer was restarted, or the run was copied from another"
+    assert runs.status(run).reason.endswith(said)
 
 
 def test_a_heartbeat_that_stopped_under_a_held_lock_is_lost(

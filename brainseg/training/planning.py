@@ -61,15 +61,16 @@ def _need_maps(config: RunConfig, samples: list[Sample]) -> None:
 def new_run(config: RunConfig, folder: Path | None = None) -> Path:
     """Split the data and make the run folder: what the Train screen and `train` both do.
 
-    ``folder`` names it; without that it gets a dated name under the runs folder.
+    ``folder`` names it (resolved); without that it gets a dated name under the runs folder.
 
     Raises:
         DataError: too few slices with a mask.
         ConfigError: the weights to start from are another network's, or have seen test slices.
         NetworkError: the weights to start from are not there.
-        RunError: the folder cannot be written, or holds anything already.
+        RunError: the folder cannot be written, holds anything already, or no run may be called so.
     """
     if folder is not None:  # before anything is read
+        folder = folder.resolve()
         _check_free(folder)
     opened = open_data(config.data, config.tumour_free)
     split = split_of(config, opened)
@@ -90,9 +91,13 @@ def new_run(config: RunConfig, folder: Path | None = None) -> Path:
 
 
 def _check_free(folder: Path) -> None:
-    """Refuse the name of a shipped network, and a folder with files: they go with the run."""
-    if folder.name in networks.LABELS and folder.resolve().parent == paths.runs():
+    """Refuse a name that no run may have, and a folder with files: they go with the run."""
+    listed = folder.parent == paths.runs().resolve()
+    if listed and folder.name in networks.LABELS:
         raise RunError(f"{folder.name} names a network that is shipped: name the run otherwise")
+    if listed and not runs.is_run_id(folder.name):
+        raise RunError(f"no run can be called {folder.name!r}: 1 to 100 of a-z, A-Z, 0-9, '.', "
+                       "'_' and '-', the first a letter or digit")  # fmt: skip
     if (folder / "config.json").exists():
         raise RunError(f"{folder} already holds a run; add --resume to go on with it")
     with runs.writing(folder):
