@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brainseg.errors import ConfigError
 from brainseg.types import FloatArray
+
+if TYPE_CHECKING:
+    from brainseg.training.validate import Predict
 
 Step = Callable[[FloatArray, FloatArray], Mapping[str, Any]]  # (images, masks) to their metrics
 
@@ -75,6 +79,45 @@ def describe(*, mirrored: bool = False) -> str:
     return " and ".join(f"{one['kind']}: {one['name']}" for one in used)
 
 
+def step(model: Any) -> Step:
+    """Return what trains the compiled model on a batch (B, H, W, 1) and returns its metrics."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return partial(model.train_on_batch, return_dict=True)
+    run = _by_size(model.train_step)
+
+    def step(images: FloatArray, masks: FloatArray) -> Mapping[str, Any]:
+        model.reset_metrics()
+        metrics: Mapping[str, Any] = run((images, masks))
+        return metrics
+
+    return step
+
+
+def predictor(model: Any) -> Predict:
+    """Return what gives the answer of ``model`` to (B, H, W, 1) pictures."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        predict: Predict = model.predict_on_batch
+        return predict
+    run = _by_size(lambda images: model(images, training=False))
+    return lambda images: np.asarray(run(images))
+
+
+def _by_size(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return ``work`` as graphs of TensorFlow, one for each size of a batch.
+
+    Keras, after the first batch of another size, uses one graph for all, which rounds otherwise: a
+    resume, which begins anew, would give other numbers.
+    """
+    import tensorflow as tf
+
+    function: Callable[[Any], Any] = tf.function(work, autograph=False)
+    return function
+
+
 class Mirror:
     """A network that lies on several devices at once, through TensorFlow's MirroredStrategy.
 
@@ -106,7 +149,7 @@ class Mirror:
 
         return step
 
-    def predictor(self, model: Any) -> Callable[[FloatArray], FloatArray]:
+    def predictor(self, model: Any) -> Predict:
         """Return what gives the answer of ``model`` to (B, H, W, 1) pictures."""
         run = self._everywhere(lambda batch: model(batch[0], training=False))
 
@@ -118,13 +161,7 @@ class Mirror:
         return predict
 
     def _everywhere(self, work: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        import tensorflow as tf
-
-        def run(batch: Any) -> Any:
-            return self._strategy.run(work, args=(batch,))
-
-        function: Callable[[Any], Any] = tf.function(run, autograph=False, reduce_retracing=True)
-        return function
+        return _by_size(lambda batch: self._strategy.run(work, args=(batch,)))
 
     def _shares(self, images: int) -> tuple[np.ndarray, FloatArray]:
         """Return which image stands where once the shards are equal, and how much it weighs.

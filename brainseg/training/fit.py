@@ -23,7 +23,7 @@ from brainseg.training.ema import WeightAverage
 from brainseg.training.recipes import RunConfig
 from brainseg.training.reporter import Reporter, StopNowError
 from brainseg.training.schedule import learning_rate
-from brainseg.training.validate import Predict, Scores, validate
+from brainseg.training.validate import Scores, validate
 from brainseg.types import ByteArray, EpochRecord, FloatArray
 
 PREVIEWS = 4
@@ -73,10 +73,9 @@ class Trainer:
         self._mirror = devices.mirror() if config.mirrored else None
         with self._mirror.scope() if self._mirror else nullcontext():
             self._build()
-        self._step = self._mirror.step(self.trained) if self._mirror else self._step_here
-        self.predict: Predict = (
-            self._mirror.predictor(self.model) if self._mirror else self.model.predict_on_batch
-        )
+        on = self._mirror or devices
+        self._step = on.step(self.trained)
+        self.predict = on.predictor(self.model)
         self.average = WeightAverage(self.model, config.ema_decay)
         self.progress = Progress()
 
@@ -104,10 +103,6 @@ class Trainer:
         )
         self.optimizer = self.trained.optimizer  # float16 wraps it to scale the loss
         self.optimizer.build(self.trained.trainable_variables)
-
-    def _step_here(self, images: FloatArray, masks: FloatArray) -> Mapping[str, Any]:
-        logs: Mapping[str, Any] = self.trained.train_on_batch(images, masks, return_dict=True)
-        return logs
 
     # ------------------------------------------------------------------ checkpoints
     def _variables(self) -> dict[str, Any]:
@@ -252,7 +247,7 @@ class Trainer:
             epoch=p.epoch,
             seconds=seconds,
             elapsed=p.elapsed + seconds,
-            learning_rate=learning_rate(self.config, p, batches),
+            learning_rate=learning_rate(self.config, replace(p, batch=batches - 1), batches),
             loss=p.loss_sum / p.images,
             dice=p.dice_sum / max(p.tumours, 1),
             accuracy=p.accuracy_sum / p.images,

@@ -14,7 +14,6 @@ from brainseg.training import process
 from brainseg.types import RunStatus
 
 Watch = Callable[[RunStatus], None]
-_AT_WORK = ("queued", "running", "stopping")
 _POLL_SECONDS = 0.5
 
 
@@ -37,7 +36,7 @@ def train_to_end(run: Path, watch: Watch = lambda status: None) -> None:
         return
     with _terminate_interrupts():
         try:
-            if state not in _AT_WORK or not runs.is_locked(run):
+            if state not in runs.ALIVE or not runs.is_locked(run):
                 process.resume(run)
             last = _wait(run, watch)
         except KeyboardInterrupt:
@@ -53,7 +52,7 @@ def train_to_end(run: Path, watch: Watch = lambda status: None) -> None:
 
 
 def _wait(run: Path, watch: Watch) -> RunStatus:
-    while (status := runs.status(run)).state in _AT_WORK:
+    while (status := runs.status(run)).state in runs.ALIVE:
         watch(status)
         time.sleep(_POLL_SECONDS)
     watch(status)

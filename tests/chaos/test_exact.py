@@ -12,7 +12,8 @@ from brainseg.training import process
 from brainseg.types import EpochRecord, Split
 from tests.chaos.tools import MakeRun, Tell, tiny, wait
 
-SPLIT = Split(train=tuple(range(40)), val=tuple(range(40, 48)), test=(), seed=0, unit="slice")
+# In batches of 4 the last of an epoch has 2
+SPLIT = Split(train=tuple(range(38)), val=tuple(range(40, 48)), test=(), seed=0, unit="slice")
 
 
 def test_f15_stops_and_resumes_change_no_number(tmp_path: Path, tell: Tell, full: bool) -> None:
@@ -71,7 +72,7 @@ def _numbers(run: Path) -> list[dict[str, object]]:
 
 def _stop_after(run: Path, epochs: int, *, now: bool = False) -> None:
     """Let the workers train, ask for a stop once ``epochs`` are done, and wait for it."""
-    wait(lambda: len(runs.history(run)) >= epochs, what=runs.log_tail(run))
+    wait(lambda: len(runs.history(run)) >= epochs, what=lambda: runs.log_tail(run))
     runs.request_stop(run, now=now)
     wait(lambda: not runs.is_locked(run))
     assert runs.status(run).state == "stopped", runs.log_tail(run)

@@ -43,7 +43,7 @@ def _wait_for(moment: str, run: Path) -> float:
         "trains": lambda: _doing(run) == "ends" or len(epochs_of(run)) > before,
         "ends": lambda: _doing(run) == "ends",
     }
-    return wait(begun[moment], what=runs.log_tail)
+    return wait(begun[moment], what=lambda: runs.log_tail(run))
 
 
 def _doing(run: Path) -> str:

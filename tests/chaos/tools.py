@@ -43,10 +43,11 @@ Tell = Callable[[str, str, str], Row]
 
 
 def wait(reached: Callable[[], bool], seconds: float = 180, what: object = "") -> float:
-    """Wait for something and return how long it took."""
+    """Wait for something and return how long it took; ``what`` says, or returns, what is amiss."""
     begun = time.monotonic()
     while not reached():
-        assert time.monotonic() - begun < seconds, what or reached
+        late = time.monotonic() - begun >= seconds
+        assert not late, what() if callable(what) else what or reached
         time.sleep(0.02)
     return time.monotonic() - begun
 

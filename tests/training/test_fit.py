@@ -36,7 +36,7 @@ def _config(**overrides) -> RunConfig:
     return recipe("quick", model="resunet", data="x", **settings)
 
 
-def _data() -> Data:
+def _data(train: int = 24) -> Data:
     random = np.random.default_rng(0)
     images = (random.random((30, 32, 32)) * 120).astype(np.uint8)
     masks = np.zeros_like(images)
@@ -45,7 +45,7 @@ def _data() -> Data:
     ):
         image[row : row + 6, column : column + 6] += 100
         mask[row : row + 6, column : column + 6] = 1
-    return Data(images=images, masks=masks, train=SPLIT.train, val=SPLIT.val)
+    return Data(images=images, masks=masks, train=SPLIT.train[:train], val=SPLIT.val)
 
 
 def _trainer(config: RunConfig, run: Path, kind: type[Reporter] = Reporter) -> Trainer:
@@ -96,21 +96,31 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(
 
 
 @pytest.mark.parametrize(
-    "other", [{"deep_supervision": True, "norm": "group"}, {"optimizer": "muon"}]
+    ("other", "train"),
+    [
+        ({"deep_supervision": True, "norm": "group"}, 24),
+        ({"optimizer": "muon"}, 24),
+        ({}, 22),  # the last batch of an epoch is smaller
+    ],
 )
-def test_other_networks_and_optimisers_resume_exactly_too(tmp_path: Path, other: dict[str, Any]):
-    config = _config(epochs=2, **other)
-    runs_of = [tmp_path / "whole", tmp_path / "stopped"]
+def test_other_networks_optimisers_and_batches_resume_exactly_too(
+    tmp_path: Path, other: dict[str, Any], train: int
+):
+    config, data = _config(epochs=2, **other), _data(train)
+    weights, runs_of = [], [tmp_path / "whole", tmp_path / "stopped"]
     for run, stop_before_batch in zip(runs_of, (0, 8), strict=True):
         run.mkdir()
         runs.write_config(run, config, SPLIT)
         trainer = _trainer(config, run, StopsAt)
         trainer.reporter.at = stop_before_batch
-        if not trainer.fit(_data()):
+        if not trainer.fit(data):
             trainer = _trainer(config, run)
             trainer.restore()
-            assert trainer.fit(_data())
+            assert trainer.fit(data)
+        weights.append([np.asarray(v) for v in trainer.model.variables])
     assert _curves(runs_of[0]) == _curves(runs_of[1])
+    for whole, stopped in zip(*weights, strict=True):  # with the statistics of batch norm
+        np.testing.assert_array_equal(stopped, whole)
 
 
 def test_the_loss_scale_of_float16_is_part_of_a_checkpoint(tmp_path: Path):
@@ -143,14 +153,14 @@ def test_the_training_curve_is_the_mean_over_the_whole_epoch(tmp_path: Path):
     runs.write_config(tmp_path, config, SPLIT)
     trainer, data = _trainer(config, tmp_path), _data()
     seen: list[tuple[float, int]] = []
-    step = trainer.model.train_on_batch
+    step = trainer._step
 
-    def watched(images, masks, **options):
-        logs = step(images, masks, **options)
+    def watched(images, masks):
+        logs = step(images, masks)
         seen.append((float(logs["loss"]), len(images)))
         return logs
 
-    trainer.model.train_on_batch = watched
+    trainer._step = watched
     trainer.fit(data)
     mean = sum(loss * images for loss, images in seen) / sum(images for _, images in seen)
     assert len(seen) > 2
@@ -170,13 +180,26 @@ def test_patience_ends_a_run_that_does_not_improve(tmp_path: Path):
     assert trainer.progress.wait == 2
 
 
-def test_a_rate_that_explodes_fails_and_keeps_the_best_finite(tmp_path: Path):
-    config = _config(learning_rate=1e20, warmup_epochs=0, schedule="constant", ema_decay=0.0)
-    runs.write_config(tmp_path, config, SPLIT)
-    with pytest.raises(DivergedError, match="diverged"):
-        _trainer(config, tmp_path).fit(_data())
-    if checkpoint.exists(tmp_path / "checkpoint", checkpoint.BEST):
-        checkpoint.load(tmp_path / "checkpoint", checkpoint.BEST)
+def test_a_rate_that_explodes_fails_and_keeps_the_best_finite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    runs.write_config(tmp_path, _config(), SPLIT)
+    rate = fit.learning_rate
+    monkeypatch.setattr(
+        fit, "learning_rate", lambda c, at, n: 1e20 if at.epoch == 2 else rate(c, at, n)
+    )
+    with pytest.raises(DivergedError, match=r"diverged at epoch 2: .*those of epoch 1 are kept"):
+        _trainer(_config(), tmp_path).fit(_data())
+    arrays, state = checkpoint.load(tmp_path / "checkpoint", checkpoint.BEST)
+    assert state["epoch"] == 1
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_an_epoch_records_the_rate_of_its_last_step(finished: Path):
+    """Of a cosine that ends in 0 the next one would be 0."""
+    last = Progress(epoch=3, batch=5)  # of 6 batches
+    rates = [record.learning_rate for record in runs.history(finished)]
+    assert rates[-1] == fit.learning_rate(_config(), last, 6) > 0
 
 
 def test_what_goes_bad_at_the_end_of_an_epoch_names_it_and_best_stays_in_the_log(

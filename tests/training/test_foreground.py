@@ -21,7 +21,7 @@ class Stage:
         self.asked: list[bool] = []
         monkeypatch.setattr(foreground, "_POLL_SECONDS", 0)
         monkeypatch.setattr(runs, "status", self.status)
-        monkeypatch.setattr(runs, "is_locked", lambda run: self.states[0] in foreground._AT_WORK)
+        monkeypatch.setattr(runs, "is_locked", lambda run: self.states[0] in runs.ALIVE)
         monkeypatch.setattr(runs, "request_stop", self.stop)
         monkeypatch.setattr(process, "resume", self.start)
 
