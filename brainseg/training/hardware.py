@@ -146,7 +146,7 @@ def backend_gpus() -> int | None:
     """Return how many GPUs the backend would train on, None where it cannot be asked.
 
     Asked once, which opens it in a process of its own and takes seconds; kept until it, its
-    environment or the driver changes. Ask only where there is an NVIDIA GPU.
+    environment or the driver changes. Ask only where an NVIDIA GPU is there or named.
     """
     kept = _kept()
     with _asking:
@@ -159,8 +159,8 @@ def backend_gpus() -> int | None:
 
 
 def is_asked() -> bool:
-    """Whether :func:`backend_gpus` will answer at once, or need not be asked: no GPU is here."""
-    if visible() == () or not (nodes() or _gpu_names()):
+    """Whether :func:`backend_gpus` will answer at once, or no GPU is here or named to ask of."""
+    if visible() == () or not (visible() or nodes() or _gpu_names()):
         return True
     kept = _kept()
     return kept in _answers or _read(kept) is not None

@@ -50,11 +50,11 @@ class Device:
 def device_names() -> tuple[str, ...]:
     """Return what the runs of this machine queue for: ``cpu``, or every visible NVIDIA GPU.
 
-    ``cpu``, too, where the backend cannot use the GPUs that are there.
+    ``cpu``, too, where the backend sees no GPU though some are there or named.
     """
-    wanted, here = hardware.visible(), hardware.nodes()
-    names = here if wanted is None else wanted
-    if not names or (here and hardware.backend_gpus() == 0):
+    wanted = hardware.visible()
+    names = hardware.nodes() if wanted is None else wanted
+    if not names or hardware.backend_gpus() == 0:
         return ("cpu",)
     return tuple(f"gpu-{name}" for name in names)
 

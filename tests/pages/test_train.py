@@ -130,7 +130,7 @@ def test_several_gpus_can_share_a_run_unless_its_loss_needs_the_whole_batch(
     demo: Path, alone: Open, monkeypatch: pytest.MonkeyPatch
 ):
     assert "train.quick.mirrored" not in [toggle.key for toggle in alone("train").toggle]
-    monkeypatch.setattr(hardware, "nodes", lambda: ())
+    monkeypatch.setattr(hardware, "_ask", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     app = alone("train")
     app.toggle(key="train.quick.mirrored").set_value(True).run()

@@ -146,6 +146,18 @@ def test_nobody_is_asked_where_no_gpu_is_or_all_are_hidden(
     assert not asked.exists()
 
 
+def test_of_a_gpu_that_is_named_the_backend_is_asked_though_none_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: Callable[[str], None]
+) -> None:
+    backend(tmp_path, interpreter, SEES_NONE)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(hardware, "nodes", lambda: ())
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert not hardware.is_asked()
+    assert queue.device_names() == ("cpu",)
+    assert hardware.is_asked()
+
+
 def test_the_driver_is_not_asked_for_its_names_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: Callable[[str], None]
 ) -> None:

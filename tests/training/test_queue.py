@@ -13,7 +13,7 @@ from brainseg.training import hardware, queue
 @pytest.fixture(autouse=True)
 def one_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    monkeypatch.setattr(hardware, "nodes", lambda: ())
+    monkeypatch.setattr(hardware, "backend_gpus", lambda: 4)  # those that a test makes visible
 
 
 def _runs(tmp_path: Path, count: int) -> list[Path]:
@@ -104,6 +104,17 @@ def test_runs_queue_for_gpus_unless_the_backend_sees_none(
 ):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setattr(hardware, "nodes", lambda: ("0", "1"))
+    monkeypatch.setattr(hardware, "backend_gpus", lambda: seen)
+    assert queue.device_names() == names
+
+
+@pytest.mark.parametrize(("seen", "names"), [(0, ("cpu",)), (1, ("gpu-0",)), (None, ("gpu-0",))])
+def test_a_gpu_that_is_named_but_not_there_makes_no_second_processor(
+    seen: int | None, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+):
+    """Where it has no device file the backend may still see it (WSL)."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr(hardware, "nodes", lambda: ())
     monkeypatch.setattr(hardware, "backend_gpus", lambda: seen)
     assert queue.device_names() == names
 
