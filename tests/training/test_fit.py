@@ -100,15 +100,15 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(
     [
         ({"deep_supervision": True, "norm": "group"}, 24),
         ({"optimizer": "muon"}, 24),
-        ({}, 22),  # the last batch of an epoch is smaller
+        ({"base": 8}, 18),  # the last batch of an epoch is smaller
     ],
 )
 def test_other_networks_optimisers_and_batches_resume_exactly_too(
     tmp_path: Path, other: dict[str, Any], train: int
 ):
-    config, data = _config(epochs=2, **other), _data(train)
+    config, data = _config(**other), _data(train)
     weights, runs_of = [], [tmp_path / "whole", tmp_path / "stopped"]
-    for run, stop_before_batch in zip(runs_of, (0, 8), strict=True):
+    for run, stop_before_batch in zip(runs_of, (0, 12), strict=True):
         run.mkdir()
         runs.write_config(run, config, SPLIT)
         trainer = _trainer(config, run, StopsAt)
