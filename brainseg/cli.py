@@ -114,7 +114,10 @@ def _train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("train", help="train a network, in this terminal; Ctrl-C saves")
     _settings(verb)
     verb.add_argument("--run", dest="folder", metavar="DIR", help="run folder, new or to resume")
-    verb.add_argument("--resume", action="store_true", help="go on with --run, as it began")
+    verb.add_argument(
+        "--resume", action="store_true",
+        help="go on with --run, as it began; --data: where its slices are now",
+    )  # fmt: skip
     verb.add_argument("--background", action="store_true", help="return at once; see `runs list`")
     verb.set_defaults(run=commands.train)
 

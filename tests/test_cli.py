@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -156,3 +157,20 @@ def test_a_resumed_run_refuses_settings_that_are_not_its_own(
         assert cli.main([*words, "--resume", *other]) == 2
         assert f"leave out {other[0]}" in capsys.readouterr().err
     assert len(begun) == 4
+
+
+@pytest.mark.parametrize("after", ["batch", "epoch"])
+def test_a_stop_says_what_comes_of_it(
+    demo_data: Path, capsys: pytest.CaptureFixture[str], after: str
+):
+    from brainseg.training import process
+    from brainseg.training.planning import new_run
+    from brainseg.training.recipes import recipe
+
+    run = new_run(recipe("quick", model="unet", data=str(demo_data)))
+    claimed = process.claim(run)  # it waits in the queue
+    words = ["runs", "stop", run.name, *(["--after-epoch"] if after == "epoch" else [])]
+    assert cli.main(words) == 0
+    claimed.ticket.give_back()
+    os.close(claimed.lock)
+    assert capsys.readouterr().out == f"{run.name}: stopping: leaves before it begins\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from brainseg import runs
 from brainseg.commands.console import print_json
 from brainseg.errors import ConfigError, RunError
-from brainseg.training import lineage, process, supervisor
+from brainseg.training import checkpoint, lineage, process, supervisor
 from brainseg.training.recipes import RunConfig, flag_of, recipe
 from brainseg.types import RunStatus
 
@@ -46,7 +45,10 @@ def train(options: Namespace) -> int:
     run = _run_to_train(options)
     if options.resume:
         process.clear_way(run)
-    refused = nullcontext() if options.resume else process.gone_if_refused(run)
+    if options.resume:
+        refused = process.moved(run, _places(options))
+    else:
+        refused = process.gone_if_refused(run)
     with refused:
         if options.background:
             print(f"{run.name} (pid {process.start(run)})")
@@ -71,11 +73,22 @@ def _run_to_train(options: Namespace) -> Path:
     return new_run(config, Path(options.folder) if options.folder else None)
 
 
+def _places(options: Namespace) -> dict[str, str]:
+    """Return the folders of slices that were given."""
+    given = {"data": options.data, "tumour_free": options.tumour_free}
+    return {name: str(Path(folder).resolve()) for name, folder in given.items() if folder}
+
+
 def _check_own(run: Path, options: Namespace) -> None:
-    """Refuse settings that a run did not begin with: resumed, it keeps its own."""
+    """Refuse settings that a run did not begin with: resumed, it keeps its own.
+
+    Its slices may have been moved, where it can be told that they are the same.
+    """
     given = settings_of(options) | {"model": options.model, "recipe": options.recipe}
-    given["data"] = options.data and str(Path(options.data).resolve())
+    given |= _places(options)
     own = runs.config(run).to_dict()
+    if checkpoint.exists(run / "checkpoint") and "contents" in runs.facts(run):
+        own |= {name: given[name] for name in _places(options) if own[name]}
     others = [name for name, value in given.items() if value not in (None, own[name])]
     if others:
         flags = ", ".join(map(flag_of, others))
@@ -101,7 +114,8 @@ def _stop(run: Path, options: Namespace) -> None:
     if not runs.is_locked(run):
         raise RunError(f"run {run.name} is not being worked on")
     runs.request_stop(run, now=not options.after_epoch)
-    print(f"{run.name}: stopping after this {'epoch' if options.after_epoch else 'batch'}")
+    status = runs.status(run)
+    print(f"{run.name}: {status.state}: {status.reason}")
 
 
 def _resume(run: Path, _: Namespace) -> None:

@@ -32,7 +32,7 @@ def export_best(run: Path, model: keras.Model, data: Data, *, last: bool = False
         _ask_tensorflow(run, last=last)
         return
     config = runs.config(run)
-    arrays, _ = checkpoint.load(run / "checkpoint", checkpoint.LATEST if last else checkpoint.BEST)
+    arrays = _load(run, checkpoint.LATEST if last else checkpoint.BEST)
     part = "average" if last and config.ema_decay else "model"
     for i, variable in enumerate(model.variables):
         variable.assign(arrays[f"{part}/{i:03d}"])
@@ -44,6 +44,18 @@ def export_best(run: Path, model: keras.Model, data: Data, *, last: bool = False
         split=runs.split(run),
         heads=GateSlices.spread(data.images, data.train, data.val),
     )
+
+
+def _load(run: Path, pointer: str) -> checkpoint.Arrays:
+    try:
+        return checkpoint.load(run / "checkpoint", pointer)[0]
+    except RunError as error:
+        if pointer == checkpoint.LATEST:
+            raise
+        raise RunError(
+            f"the training is done, but its best weights are lost ({error}): restore them and "
+            f"resume, or `python -m brainseg.training.finish {run} --last` takes the last epoch"
+        ) from error
 
 
 def _ask_tensorflow(run: Path, *, last: bool) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +40,11 @@ def claim(run: Path) -> Claim:
 
     Raises:
         RunError: somebody is at this run, its folder cannot be written, its data are not there
-            or have changed since, or the disk is full. Nothing has changed then.
+            or have changed since, its checkpoints are gone, or the disk is full. Nothing has
+            changed then.
     """
     begun = checkpoint.exists(run / "checkpoint")
-    _check_folders(run)
+    _check_folders(run, begun=begun)
     if begun:
         planning.check_same_data(run)
     with runs.writing(run):
@@ -55,12 +57,14 @@ def claim(run: Path) -> Claim:
                 if checkpoint.exists(run / "checkpoint"):
                     planning.check_same_data(run)
                 else:
+                    _check_new(run)
                     planning.note_data(run)
             runs.mend_log(run)
             files.sweep(run)
             for left in ("stop", "progress"):  # of an earlier life
                 (run / left).unlink(missing_ok=True)
-            ticket = queue.draw(run)
+            with runs.writing(paths.runs()):
+                ticket = queue.draw(run)
             runs.append_event(run, {"kind": "state", "state": "queued", "time": time.time()})
     except BaseException:
         os.close(lock)
@@ -68,6 +72,17 @@ def claim(run: Path) -> Claim:
             ticket.give_back()
         raise
     return Claim(run=run, lock=lock, ticket=ticket)
+
+
+def _check_new(run: Path) -> None:
+    """Refuse to begin a run anew that has trained already: its history would be that of two."""
+    trained = runs.history(run)
+    if trained:
+        raise RunError(
+            f"run {run.name} has trained {trained[-1].epoch} epochs, but its checkpoints are gone: "
+            f"restore them in {run / 'checkpoint'}, or start a new run with its settings "
+            f"(`python -m brainseg runs show {run.name} --json` lists them)"
+        )
 
 
 def _take(run: Path) -> int:
@@ -81,15 +96,18 @@ def _take(run: Path) -> int:
     return lock
 
 
-def _check_folders(run: Path) -> None:
+def _check_folders(run: Path, *, begun: bool) -> None:
     config = runs.config(run)
     for folder in filter(None, (config.data, config.tumour_free)):
         try:
             next(Path(folder).iterdir())
         except (OSError, StopIteration) as error:
             why = getattr(error, "strerror", None) or "it is empty"
+            flag = "--data" if folder == config.data else "--tumour-free"
+            moved = f", or resume it with `train --resume --run {run.name} {flag} DIR`"
             raise RunError(
                 f"the data of run {run.name} cannot be read: {folder}: {why}; put them back"
+                f"{moved if begun else ''}"
             ) from error
 
 
@@ -109,6 +127,31 @@ def environment() -> dict[str, str]:
     """Return the environment of a child that works in our home and is read while it writes."""
     ours = {"BRAINSEG_HOME": str(paths.home()), "PYTHONPATH": paths.search_path()}
     return os.environ | ours | {"PYTHONUNBUFFERED": "1"}
+
+
+@contextmanager
+def moved(run: Path, places: Mapping[str, str]) -> Iterator[None]:
+    """Let a run find its slices where they are now: ``places`` has a folder for a setting.
+
+    A start that is then refused, since they are not the same slices for instance, leaves it as it
+    was.
+    """
+    path = run / "config.json"
+    before = path.read_bytes()
+    told = json.loads(before)
+    if places.items() <= told["config"].items():
+        yield
+        return
+    if runs.status(run).state in runs.ALIVE:
+        raise RunError(f"run {run.name} is already being worked on")
+    with runs.writing(run):
+        files.write_json(path, told | {"config": told["config"] | places})
+    try:
+        yield
+    except BrainsegError:
+        with runs.writing(run):
+            files.write_bytes(path, before)
+        raise
 
 
 @contextmanager

@@ -37,7 +37,8 @@ def stop_on_signals(run: Path) -> None:
 
 def record(run: Path, state: str, reason: str) -> None:
     """Append a change of state; with a full disk, in the room that was kept for it."""
-    (run / ".reserve").unlink(missing_ok=True)
+    with suppress(OSError):  # a folder that cannot be written may still have a log that can
+        (run / ".reserve").unlink(missing_ok=True)
     event = {"kind": "state", "state": state, "reason": reason, "time": time.time()}
     with suppress(OSError):
         runs.mend_log(run)  # a worker may have ended within a line
@@ -61,8 +62,9 @@ def supervise(claimed: Claim) -> int:
             return 0
         return _train(claimed, devices)
     finally:
-        for left in ("stop", ".reserve"):
-            (run / left).unlink(missing_ok=True)
+        with suppress(OSError):
+            for left in ("stop", ".reserve"):
+                (run / left).unlink(missing_ok=True)
         os.close(claimed.lock)
 
 
@@ -94,16 +96,22 @@ def _train(claimed: Claim, devices: Sequence[queue.Device]) -> int:
         for device in devices:
             os.close(device.handle)
     code = worker.wait()
-    states = [event for event in runs.events(run) if event["kind"] == "state"]
-    if states[-1]["state"] in ("queued", "running"):
+    state = _last_state(run)
+    if state in ("queued", "running"):
         if -code in _SIGNALS and runs.stop_wish(run) is not None:  # before it could listen to them
             record(run, "stopped", stopped_by(run))
             return 0
         record(run, "failed", _how_it_ended(code, before))
         return 1
-    if states[-1]["state"] in ("finished", "stopped"):
+    if state in ("finished", "stopped"):
         return 0
     return 2 if code == 2 else 1
+
+
+def _last_state(run: Path) -> str:
+    """Return the newest state in the log, "running" where that has gone."""
+    known = [event["state"] for event in runs.events(run) if event.keys() >= {"kind", "state"}]
+    return str(known[-1]) if known else "running"
 
 
 def _only(devices: Sequence[queue.Device]) -> Mapping[str, str]:

@@ -47,7 +47,8 @@ def work(run: Path) -> int:
         return 1
     if not done:
         record(run, "stopped", stopped_by(run))
-    (run / ".reserve").unlink(missing_ok=True)
+    with suppress(OSError):
+        (run / ".reserve").unlink(missing_ok=True)
     return 0
 
 

@@ -58,6 +58,17 @@ def test_the_last_epoch_is_asked_of_that_process_too(
     assert last == f"{best} --last"
 
 
+def test_without_its_best_weights_a_run_says_what_helps(trained: tuple[Path, keras.Model]):
+    run, model = trained
+    folder = run / "checkpoint"
+    arrays, state = checkpoint.load(folder, checkpoint.BEST)
+    checkpoint.commit(folder, arrays, state, pointer=checkpoint.LATEST)
+    (folder / checkpoint.BEST).unlink()
+    next(folder.glob("best-*")).unlink()
+    with pytest.raises(RunError, match=r"best weights are lost \(no intact .*finish .* --last"):
+        finish.export_best(run, model, None)
+
+
 def test_without_tensorflow_it_says_what_to_do(
     trained: tuple[Path, keras.Model], monkeypatch: pytest.MonkeyPatch
 ):

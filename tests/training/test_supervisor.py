@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from brainseg import files, liveness, runs
 from brainseg.errors import RunError
 from brainseg.training import process, queue, supervisor
 from brainseg.training.recipes import recipe
-from brainseg.types import Split
+from brainseg.types import EpochRecord, Split
 
 SPLIT = Split(train=(1, 2), val=(3,), test=(4,), seed=7, unit="patient")
 
@@ -148,6 +149,62 @@ def test_a_line_within_which_a_worker_ended_is_cut_off(run: Path):
     supervisor.record(run, "failed", "killed")
     lines = (run / "events.jsonl").read_text().splitlines()
     assert [json.loads(line)["state"] for line in lines] == ["queued", "failed"]
+
+
+@pytest.fixture
+def closed(run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run folder in which no file can be made or removed; root could."""
+
+    def refuse(path: Path, **_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    return run
+
+
+def test_the_end_is_written_down_in_a_folder_that_has_become_read_only(closed: Path):
+    supervisor.record(closed, "failed", "Permission denied")
+    assert runs.status(closed).reason == "Permission denied"
+
+
+def test_a_supervisor_leaves_a_folder_that_has_become_read_only(
+    run: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+):
+    monkeypatch.setattr(supervisor, "stop_on_signals", lambda _: None)
+    monkeypatch.setattr(supervisor.queue, "wait", lambda *_, **__: (None,))
+    monkeypatch.setattr(supervisor, "_train", lambda *_: 1)
+    claimed = process.claim(run)
+    request.getfixturevalue("closed")
+    assert supervisor.supervise(claimed) == 1
+    os.close(claimed.ticket.handle)
+    assert not runs.is_locked(run)
+
+
+def test_a_run_whose_folder_is_gone_ends_without_a_traceback(
+    run: Path, interpreter: Callable[[str], None]
+):
+    interpreter('mv "$3" "$3.away"; exit 1')
+    claimed = process.claim(run)
+    assert supervisor._train(claimed, ()) == 1
+    claimed.close()
+    assert not run.exists()
+
+
+def test_a_run_that_has_trained_and_lost_its_checkpoints_is_not_begun_anew(run: Path):
+    numbers = dict.fromkeys(EpochRecord.__dataclass_fields__, 0.5) | {"epoch": 7}
+    runs.append_event(run, {"kind": "epoch", **numbers})
+    before = runs.events(run)
+    with pytest.raises(RunError, match="trained 7 epochs, but its checkpoints are gone: restore"):
+        process.resume(run)
+    assert (runs.events(run), runs.is_locked(run)) == (before, False)
+
+
+def test_a_home_that_cannot_be_written_is_not_blamed_on_the_run(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("BRAINSEG_HOME", "/dev/null")
+    with pytest.raises(RunError, match="/dev/null/runs cannot be written: Not a directory"):
+        process.claim(run)
 
 
 def test_nothing_is_signalled_on_a_pid_alone(run: Path):

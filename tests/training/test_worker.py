@@ -254,6 +254,49 @@ def test_a_resume_on_a_copy_of_the_data_beside_new_slices_or_a_corrected_table_g
     planning.check_same_data(begun)
 
 
+def _resume(run: Path, **places: Path) -> int:
+    words = [word for name, path in places.items() for word in (f"--{name}", str(path))]
+    return cli.main(["train", "--resume", "--run", str(run), "--background", *words])
+
+
+def test_a_run_goes_on_where_its_slices_were_moved_to(
+    begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):  # fmt: skip
+    """Resumed on another machine, for instance."""
+    monkeypatch.setattr(process, "start", lambda run: process.claim(run).close() or 1)
+    runs.append_event(begun, {"kind": "state", "state": "stopped", "time": time.time()})
+    (tmp_path / "data").rename(tmp_path / "new")
+    assert _resume(begun) == 2
+    assert f"train --resume --run {begun.name} --data DIR" in capsys.readouterr().err
+    assert _resume(begun, data=tmp_path / "new") == 0
+    runs.append_event(begun, {"kind": "state", "state": "stopped", "time": time.time()})
+    assert runs.config(begun).data == str(tmp_path / "new")
+    assert _resume(begun) == 0
+
+
+def test_a_run_stays_where_it_was_when_other_slices_are_named(
+    begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):  # fmt: skip
+    monkeypatch.setattr(process, "start", lambda run: process.claim(run).close() or 1)
+    runs.append_event(begun, {"kind": "state", "state": "stopped", "time": time.time()})
+    other, before = tmp_path / "other", (begun / "config.json").read_bytes()
+    shutil.copytree(tmp_path / "data", other)
+    first, second, *_ = sorted((other / "images").iterdir())
+    first.write_bytes(second.read_bytes())
+    assert _resume(begun, data=other) == 2
+    assert "are not those" in capsys.readouterr().err
+    assert (begun / "config.json").read_bytes() == before
+    held = liveness.take(begun / "lock")
+    assert held is not None
+    runs.append_event(begun, {"kind": "state", "state": "running", "time": time.time()})
+    assert _resume(begun, data=other) == 2
+    assert "already being worked on" in capsys.readouterr().err
+    assert (begun / "config.json").read_bytes() == before
+    os.close(held)
+
+
 @pytest.mark.parametrize("changed", ["data/images", "data/masks", "healthy/images"])
 def test_a_resume_on_data_that_changed_is_refused(begun: Path, tmp_path: Path, changed: str):
     first, second, *_ = sorted((tmp_path / changed).iterdir())
