@@ -45,7 +45,6 @@ def train(options: Namespace) -> int:
     run = _run_to_train(options)
     if options.resume:
         process.clear_way(run)
-    if options.resume:
         refused = process.moved(run, _places(options))
     else:
         refused = process.gone_if_refused(run)

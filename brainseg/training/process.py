@@ -79,8 +79,8 @@ def _check_new(run: Path) -> None:
     trained = runs.history(run)
     if trained:
         raise RunError(
-            f"run {run.name} has trained {trained[-1].epoch} epochs, but its checkpoints are gone: "
-            f"restore them in {run / 'checkpoint'}, or start a new run with its settings "
+            f"run {run.name} has trained to epoch {trained[-1].epoch}, but its checkpoints are "
+            f"gone: restore them in {run / 'checkpoint'}, or start a new run with its settings "
             f"(`python -m brainseg runs show {run.name} --json` lists them)"
         )
 

@@ -194,7 +194,7 @@ def test_a_run_that_has_trained_and_lost_its_checkpoints_is_not_begun_anew(run: 
     numbers = dict.fromkeys(EpochRecord.__dataclass_fields__, 0.5) | {"epoch": 7}
     runs.append_event(run, {"kind": "epoch", **numbers})
     before = runs.events(run)
-    with pytest.raises(RunError, match="trained 7 epochs, but its checkpoints are gone: restore"):
+    with pytest.raises(RunError, match="to epoch 7, but its checkpoints are gone: restore"):
         process.resume(run)
     assert (runs.events(run), runs.is_locked(run)) == (before, False)
 
