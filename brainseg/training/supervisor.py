@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from brainseg import liveness, runs
+from brainseg.errors import RunError
 from brainseg.training import queue
 from brainseg.training.process import Claim
 
@@ -110,8 +111,10 @@ def _train(claimed: Claim, devices: Sequence[queue.Device]) -> int:
 
 def _last_state(run: Path) -> str:
     """Return the newest state in the log, "running" where that has gone."""
-    known = [event["state"] for event in runs.events(run) if event.keys() >= {"kind", "state"}]
-    return str(known[-1]) if known else "running"
+    known = ["running"]
+    with suppress(RunError):
+        known += [event["state"] for event in runs.events(run) if event["kind"] == "state"]
+    return known[-1]
 
 
 def _only(devices: Sequence[queue.Device]) -> Mapping[str, str]:

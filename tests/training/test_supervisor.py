@@ -180,18 +180,21 @@ def test_a_supervisor_leaves_a_folder_that_has_become_read_only(
     assert not runs.is_locked(run)
 
 
-def test_a_run_whose_folder_is_gone_ends_without_a_traceback(
-    run: Path, interpreter: Callable[[str], None]
+@pytest.mark.parametrize("what", ["", "/events.jsonl"])
+def test_a_run_whose_folder_or_log_is_gone_ends_without_a_traceback(
+    run: Path, interpreter: Callable[[str], None], what: str
 ):
-    interpreter('mv "$3" "$3.away"; exit 1')
+    interpreter(f'mv "$3{what}" "$3.away"; exit 1')
     claimed = process.claim(run)
     assert supervisor._train(claimed, ()) == 1
     claimed.close()
-    assert not run.exists()
+    assert run.exists() == bool(what)
+    if what:
+        assert runs.status(run).reason == "failed with exit code 1"
 
 
 def test_a_run_that_has_trained_and_lost_its_checkpoints_is_not_begun_anew(run: Path):
-    numbers = dict.fromkeys(EpochRecord.__dataclass_fields__, 0.5) | {"epoch": 7}
+    numbers = dict.fromkeys(EpochRecord.__dataclass_fields__, 0.5) | {"epoch": 7, "best": True}
     runs.append_event(run, {"kind": "epoch", **numbers})
     before = runs.events(run)
     with pytest.raises(RunError, match="to epoch 7, but its checkpoints are gone: restore"):
