@@ -155,7 +155,8 @@ def _download(run: Path) -> None:
         )  # fmt: skip
         checkpoints = st.checkbox(
             "With checkpoints", key="train.download.checkpoints",
-            help="Optimiser and weights of the last epochs: to resume on another machine.",
+            help="Optimiser and weights of the last epochs: to resume on another machine, by "
+            "`train --resume --run RUN --data DIR`.",
         )  # fmt: skip
         st.download_button(
             "Whole run as zip", lambda: run_export.zip_run(run, checkpoints=checkpoints),
