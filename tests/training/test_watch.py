@@ -19,6 +19,11 @@ STATUS = RunStatus(
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def run_folder(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")  # what makes it one
+
+
 def records(count: int, best: int = 1) -> tuple[EpochRecord, ...]:
     return tuple(
         EpochRecord(
@@ -128,7 +133,6 @@ def test_a_damaged_place_is_no_place(tmp_path: Path, text: str) -> None:
 def test_the_place_is_what_the_reporter_wrote(tmp_path: Path) -> None:
     from brainseg.training.reporter import Reporter
 
-    (tmp_path / "config.json").touch()
     Reporter(tmp_path, "unet").progress(3, 4, 10, 61.27)
     assert watch.place(tmp_path) == watch.Place(epoch=3, batch=4, batches=10, seconds=61.3)
 
@@ -143,7 +147,6 @@ def test_memory_is_that_of_the_named_process_and_of_no_other(tmp_path: Path) -> 
 
 
 def test_a_phase_is_what_the_run_does_until_an_epoch_ends(tmp_path: Path) -> None:
-    (tmp_path / "config.json").touch()
     assert watch.doing(tmp_path) is None
     runs.append_event(tmp_path, {"kind": "phase", "text": "reads the slices", "time": 0.0})
     assert watch.doing(tmp_path) == "reads the slices"
