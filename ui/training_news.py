@@ -141,7 +141,7 @@ def finished(run_id: str) -> None:
     """Say how the watched run finished, with the links that open its network elsewhere."""
     run = runs.find(run_id)
     with st.container(border=True):
-        _line(run, f"{_outcome(run)}{_surely(cache.tested(run))}")
+        _line(run, f"{_outcome(run)}{_surely(run)}")
 
 
 def _line(run: Path, words: str) -> None:
@@ -164,13 +164,15 @@ def _outcome(run: Path) -> str:
     return f":orange[:material/info:] {words}. {more}"
 
 
-def _surely(tested: cache.Tested | None) -> str:
+def _surely(run: Path) -> str:
     """Return in words on what the test's mean stands and how sure it is."""
+    tested, config = cache.tested(run), config_of(run)
     if tested is None or tested.dice is None:
         return ""
     between = "" if tested.low is None else f", 95 % {tested.low:.3f} to {tested.high:.3f}"
     slices = "one slice" if tested.tumours == 1 else f"{tested.tumours:,} slices"
-    return f" Test: {slices} with a tumour{between}."
+    same = ", which also chose the best epoch" if config and config.val_is_test else ""
+    return f" Test: {slices} with a tumour{same}{between}."
 
 
 def links(run: Path) -> None:

@@ -18,7 +18,7 @@ _OFF = "none"
 def show(run_id: str) -> None:
     """Offer every setting of a run, those that differ from its recipe first, and its command."""
     config = config_of(run_id)
-    if config is None:
+    if config is None or config.recipe not in recipes.RECIPES:  # of another version
         return
     with st.expander(f"Settings: {summary(config)}", icon=":material/tune:", key="train.settings"):
         st.dataframe(

@@ -21,6 +21,7 @@ CHOSEN = "train.chosen"  # the run to watch, and those over it, when the screen 
 CLICKED = "train.clicked"  # the run of a row that was clicked, until the screen is drawn for it
 LISTS = "train.lists"  # how often a run was chosen elsewhere: the table then begins anew
 LAST = "train.last"  # what this session saw last: another screen drops widgets and address
+_TESTED = " from training and choice (the recipe document chooses by them, too)"
 _SECONDS = 5  # between two looks at the table while something lives
 
 
@@ -130,7 +131,7 @@ def _table() -> None:
     st.caption(
         "Tick a run to watch it: it is the one to name, resume, download or delete. A click on a "
         "column's name sorts by it. Best Dice: validation, of the best epoch. Test Dice: of its "
-        "network, on slices that it was neither trained nor chosen on."
+        f"network, on slices held out{_TESTED}."
     )
     if CLICKED in st.session_state:  # drawn before, so that it keeps its order and its place
         st.rerun()
@@ -187,9 +188,9 @@ def side_by_side(run_ids: Sequence[str]) -> None:
         alt="The runs above with their scores, epochs, time and the settings that differ",
     )
     st.caption(
-        "Best Dice: validation, at the epoch beside it. Test Dice: on slices that the network was "
-        "neither trained nor chosen on. The rest: validation (training Dice apart) after the last "
-        "epoch. Last come the settings that differ."
+        f"Best Dice: validation, at the epoch beside it. Test Dice: on slices held out{_TESTED}. "
+        "The rest: validation (training Dice apart) after the last epoch. Last come the settings "
+        "that differ."
     )
 
 

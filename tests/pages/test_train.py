@@ -536,6 +536,16 @@ def test_a_run_tells_its_settings_and_what_differs_from_the_recipe(demo: Path, a
     assert "--seed 12345" in folded.code[0].value
 
 
+def test_a_run_of_another_version_has_its_curves_still(demo: Path, alone: Open) -> None:
+    run = make_run("unet", 2)
+    path = run / "config.json"
+    path.write_text(path.read_text().replace('"quick"', '"of-tomorrow"'))
+    app = alone("train")
+    assert not app.exception
+    assert not app.error
+    assert figures(app)
+
+
 def test_runs_that_are_compared_show_the_settings_that_differ(demo: Path, alone: Open) -> None:
     first, second = make_run("unet", 2, seed=1), make_run("unet", 3, size=64)
     app = alone("train", train__run=first.name)
@@ -560,6 +570,16 @@ def test_a_finished_run_says_what_it_scored_on_the_test_slices(
     app = alone("train")
     assert "test **0.750**. Test: one slice with a tumour." in text_of(app)
     assert list(app.dataframe[-1].value["Test Dice"]) == [0.75]
+
+
+def test_a_test_that_also_chose_is_told(
+    demo: Path, alone: Open, text_of: Callable[[AppTest], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run("unet", 5, split_unit="slice", val_is_test=True)
+    tested = training_news.cache.Tested(dice=0.75, low=0.7, high=0.8, tumours=12)
+    monkeypatch.setattr(training_news.cache, "tested", lambda _: tested)
+    told = "Test: 12 slices with a tumour, which also chose the best epoch, 95 % 0.700 to 0.800."
+    assert told in text_of(alone("train"))
 
 
 def test_changed_details_are_told_and_can_be_taken_back(
