@@ -147,7 +147,8 @@ def finished(run_id: str) -> None:
 def _line(run: Path, words: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(words, width="stretch")
-        links(run)
+        with st.container(horizontal=True, width="content"):  # all in one line, under it or beside
+            links(run)
 
 
 def _outcome(run: Path) -> str:
