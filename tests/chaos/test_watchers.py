@@ -102,14 +102,18 @@ class Watcher:
 
 
 def _browsers() -> list[psutil.Process]:
-    """The Chromiums that this process started, not their helpers."""
+    """The Chromiums that this process started, not their helpers, which they start themselves."""
     found = []
     for one in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):  # a helper that has just ended
-            helper = any(word.startswith("--type=") for word in one.cmdline())
-            if one.name() in ("chromium", "chrome") and not helper:
+            above = one.parent()
+            if _is_chromium(one) and not (above and _is_chromium(above)):
                 found.append(one)
     return found
+
+
+def _is_chromium(process: psutil.Process) -> bool:
+    return process.name() in ("chromium", "chrome")
 
 
 def _connections(server: subprocess.Popen[bytes]) -> int:
