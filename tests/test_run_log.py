@@ -7,14 +7,7 @@ import pytest
 from brainseg import run_log, runs
 from brainseg.errors import RunError
 from brainseg.training.recipes import recipe
-from brainseg.types import EpochRecord, Split
-
-SPLIT = Split(train=(1, 2), val=(3,), test=(4,), seed=7, unit="patient")
-
-
-def _record(epoch: int, **values) -> dict:
-    numbers = dict.fromkeys(EpochRecord.__dataclass_fields__, 0.5)
-    return numbers | {"kind": "epoch", "epoch": epoch, "best": False, "time": 1.0} | values
+from tests.run_records import SPLIT, record
 
 
 @pytest.fixture
@@ -40,7 +33,7 @@ def test_a_log_that_the_system_does_not_read_hides_no_other_run(run: Path, kind:
     ids=str,
 )
 def test_an_epoch_of_which_a_number_is_odd_does_not_count(run: Path, odd: dict):
-    for event in (_record(1), _record(3) | odd, _record(2, seconds=4)):
+    for event in (record(1), record(3) | odd, record(2, seconds=4)):
         runs.append_event(run, event)
     assert [record.epoch for record in runs.history(run)] == [1, 2]
     assert runs.status(run).epoch == 2
@@ -67,10 +60,10 @@ def test_a_line_that_says_what_no_worker_says_is_no_event(run: Path, odd: dict):
 
 
 def test_nothing_is_made_again_of_an_epoch_that_is_known(run: Path):
-    runs.append_event(run, _record(1))
+    runs.append_event(run, record(1))
     first = runs.history(run)[0]
     assert runs.history(run) is runs.history(run)
-    runs.append_event(run, _record(2))
+    runs.append_event(run, record(2))
     assert runs.history(run)[0] is first
 
 
@@ -80,7 +73,7 @@ def test_a_known_log_that_grows_drives_no_other_out(run: Path, monkeypatch: pyte
     monkeypatch.setattr(run_log, "_KEPT", 2)
     known = runs.events(other)
     for epoch in (1, 2, 3):
-        runs.append_event(run, _record(epoch))
+        runs.append_event(run, record(epoch))
         assert len(runs.history(run)) == epoch
     assert runs.events(other) is known
 
@@ -94,7 +87,7 @@ def test_of_somewhat_more_logs_than_are_kept_most_are_found_again(
     for folder in made:
         folder.mkdir()
         (folder / "config.json").touch()
-        runs.append_event(folder, _record(1))
+        runs.append_event(folder, record(1))
     known = [runs.events(folder) for folder in made]
     again = [runs.events(folder) for folder in made]
     assert sum(one is other for one, other in zip(known, again, strict=True)) > 25
@@ -104,7 +97,7 @@ def test_nothing_is_written_into_a_run_that_was_removed(run: Path):
     (run / "config.json").unlink()
     (run / "events.jsonl").unlink()
     with pytest.raises(OSError, match="removed"):
-        runs.append_event(run, _record(1))
+        runs.append_event(run, record(1))
     with pytest.raises(RunError, match=f"{run.name} is gone: its folder .* was removed"):
         runs.events(run)
     assert not list(run.iterdir())

@@ -18,14 +18,8 @@ import pytest
 from brainseg import files, liveness, paths, run_folder, runs
 from brainseg.errors import RunError
 from brainseg.training.recipes import recipe
-from brainseg.types import CaseScore, EpochRecord, Evaluation, RunLabel, Split
-
-SPLIT = Split(train=(1, 2), val=(3,), test=(4,), seed=7, unit="patient")
-
-
-def _record(epoch: int, **values) -> dict:
-    numbers = dict.fromkeys(EpochRecord.__dataclass_fields__, 0.5)
-    return numbers | {"kind": "epoch", "epoch": epoch, "best": False, "time": 1.0} | values
+from brainseg.types import CaseScore, Evaluation, RunLabel
+from tests.run_records import SPLIT, record
 
 
 @pytest.fixture
@@ -53,9 +47,9 @@ def test_two_runs_of_one_second_have_two_names():
 
 
 def test_a_torn_or_garbled_line_is_ignored(run: Path):
-    runs.append_event(run, _record(1))
+    runs.append_event(run, record(1))
     with (run / "events.jsonl").open("ab") as log:
-        log.write(b"\x00\x00\n[1]\n{}\n" + json.dumps(_record(2)).encode()[:30])
+        log.write(b"\x00\x00\n[1]\n{}\n" + json.dumps(record(2)).encode()[:30])
     assert [record.epoch for record in runs.history(run)] == [1]
 
 
@@ -68,16 +62,16 @@ def test_mending_cuts_the_torn_line_only(run: Path):
 
 def test_after_a_resume_the_newer_record_counts(run: Path):
     for loss in (0.9, 0.4):
-        runs.append_event(run, _record(1, loss=loss))
+        runs.append_event(run, record(1, loss=loss))
     assert [record.loss for record in runs.history(run)] == [0.4]
 
 
 def test_epochs_that_a_damaged_checkpoint_took_back_do_not_count(run: Path):
     for epoch in (1, 2, 3):
-        runs.append_event(run, _record(epoch))
+        runs.append_event(run, record(epoch))
     runs.append_event(run, {"kind": "restored", "epoch": 2, "time": 1.0})
     assert [record.epoch for record in runs.history(run)] == [1]
-    runs.append_event(run, _record(2, loss=0.4))
+    runs.append_event(run, record(2, loss=0.4))
     assert [(record.epoch, record.loss) for record in runs.history(run)] == [(1, 0.5), (2, 0.4)]
     runs.append_event(run, {"kind": "restored", "epoch": "nonsense", "time": 1.0})
     assert len(runs.history(run)) == 2
@@ -254,7 +248,7 @@ def test_a_phase_is_the_reason_until_the_next_epoch(run: Path, monkeypatch: pyte
     runs.append_event(run, {"kind": "state", "state": "running", "time": 1.0})
     runs.append_event(run, {"kind": "phase", "text": "reads the slices", "time": 2.0})
     assert runs.status(run).reason == "reads the slices"
-    runs.append_event(run, _record(1))
+    runs.append_event(run, record(1))
     assert runs.status(run).reason is None
 
 
@@ -375,9 +369,9 @@ def test_a_second_look_reads_no_configuration_again(run: Path, monkeypatch: pyte
 
 def test_the_log_is_read_on_from_where_it_was_and_again_where_it_is_another(run: Path):
     for epoch in (1, 2):
-        runs.append_event(run, _record(epoch))
+        runs.append_event(run, record(epoch))
         assert len(runs.history(run)) == epoch
     (run / "events.jsonl").unlink()
     for epoch in (5, 6, 7, 8):
-        runs.append_event(run, _record(epoch, time=2.0))
+        runs.append_event(run, record(epoch, time=2.0))
     assert [record.epoch for record in runs.history(run)] == [5, 6, 7, 8]

@@ -16,10 +16,9 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.offline import get_plotlyjs
 
-CONFIG = {
-    "displaylogo": False, "displayModeBar": False, "responsive": False, "scrollZoom": False,
-    "showTips": False,
-}  # fmt: skip
+from ui import charts
+
+CONFIG = {**charts.CONFIG, "responsive": False}  # the script beside this file resizes it
 
 
 @st.cache_resource(show_spinner=False)

@@ -259,41 +259,43 @@ def _resume(run: Path, **places: Path) -> int:
     return cli.main(["train", "--resume", "--run", str(run), "--background", *words])
 
 
-def test_a_run_goes_on_where_its_slices_were_moved_to(
-    begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-):  # fmt: skip
-    """Resumed on another machine, for instance."""
+@pytest.fixture
+def stopped(begun: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that was stopped; to start it again takes it and lets it go at once."""
     monkeypatch.setattr(process, "start", lambda run: process.claim(run).close() or 1)
     runs.append_event(begun, {"kind": "state", "state": "stopped", "time": time.time()})
+    return begun
+
+
+def test_a_run_goes_on_where_its_slices_were_moved_to(
+    stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Resumed on another machine, for instance."""
     (tmp_path / "data").rename(tmp_path / "new")
-    assert _resume(begun) == 2
-    assert f"train --resume --run {begun.name} --data DIR" in capsys.readouterr().err
-    assert _resume(begun, data=tmp_path / "new") == 0
-    runs.append_event(begun, {"kind": "state", "state": "stopped", "time": time.time()})
-    assert runs.config(begun).data == str(tmp_path / "new")
-    assert _resume(begun) == 0
+    assert _resume(stopped) == 2
+    assert f"train --resume --run {stopped.name} --data DIR" in capsys.readouterr().err
+    assert _resume(stopped, data=tmp_path / "new") == 0
+    runs.append_event(stopped, {"kind": "state", "state": "stopped", "time": time.time()})
+    assert runs.config(stopped).data == str(tmp_path / "new")
+    assert _resume(stopped) == 0
 
 
 def test_a_run_stays_where_it_was_when_other_slices_are_named(
-    begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-):  # fmt: skip
-    monkeypatch.setattr(process, "start", lambda run: process.claim(run).close() or 1)
-    runs.append_event(begun, {"kind": "state", "state": "stopped", "time": time.time()})
-    other, before = tmp_path / "other", (begun / "config.json").read_bytes()
+    stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    other, before = tmp_path / "other", (stopped / "config.json").read_bytes()
     shutil.copytree(tmp_path / "data", other)
     first, second, *_ = sorted((other / "images").iterdir())
     first.write_bytes(second.read_bytes())
-    assert _resume(begun, data=other) == 2
+    assert _resume(stopped, data=other) == 2
     assert "are not those" in capsys.readouterr().err
-    assert (begun / "config.json").read_bytes() == before
-    held = liveness.take(begun / "lock")
+    assert (stopped / "config.json").read_bytes() == before
+    held = liveness.take(stopped / "lock")
     assert held is not None
-    runs.append_event(begun, {"kind": "state", "state": "running", "time": time.time()})
-    assert _resume(begun, data=other) == 2
+    runs.append_event(stopped, {"kind": "state", "state": "running", "time": time.time()})
+    assert _resume(stopped, data=other) == 2
     assert "already being worked on" in capsys.readouterr().err
-    assert (begun / "config.json").read_bytes() == before
+    assert (stopped / "config.json").read_bytes() == before
     os.close(held)
 
 
